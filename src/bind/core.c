@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core.c - luaopen_moonwatch_core: the list of all objects.
+ *
+ * Each binding file gives one function, open_NAME(L), that adds its classes and functions to the table on the top of
+ * the stack. To add an object: write its file, name it here twice.
+ */
+#include <lua.h>
+#include <lauxlib.h>
+
+#include "bind/core.h"
+
+static const lua_CFunction parts[] = {
+	NULL,
+};
+
+/* A part is called with the module's table as its argument. */
+__attribute__((visibility("default"))) int luaopen_moonwatch_core(lua_State *L)
+{
+	lua_newtable(L);
+	for (const lua_CFunction *part = parts; *part != NULL; part++) {
+		lua_pushcfunction(L, *part);
+		lua_pushvalue(L, -2);
+		lua_call(L, 1, 0);
+	}
+	return 1;
+}

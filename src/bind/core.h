@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * core.h - the parts of the module; each takes the module's table as its one argument and adds to it.
+ */
+#ifndef MOONWATCH_BIND_CORE_H
+#define MOONWATCH_BIND_CORE_H
+
+#include <lua.h>
+
+int luaopen_moonwatch_core(lua_State *L);
+
+#endif

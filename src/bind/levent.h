@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * levent.h - the one event type of both faces: immutable, one block, no finaliser.
+ *
+ * Whoever delivers an event calls event_push, fills the fixed part, and sets the user values that apply:
+ *
+ *   1  the watch object (inotify objects), or the path of the directory it happened in (a string; for the watched
+ *      thing itself its own full path, with name_length 0)
+ *   2  root, as the user gave it          (watchers only)
+ *   3  the path of the old directory      (moves only; an empty name is not possible)
+ *   4  from_root                          (moves between two roots only)
+ *   5  reason                             (unwatched only)
+ *
+ * path = dir .. "/" .. name (no slash is doubled where dir is "/"), rel = path from byte rel_at on.
+ */
+#ifndef MOONWATCH_BIND_LEVENT_H
+#define MOONWATCH_BIND_LEVENT_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum EventOp {
+	OP_NONE, /* inotify objects: the flag's name speaks */
+	OP_CREATE,
+	OP_MODIFY,
+	OP_CLOSE_WRITE,
+	OP_ATTRIB,
+	OP_DELETE,
+	OP_MOVE,
+	OP_OPEN,
+	OP_ACCESS,
+	OP_CLOSE_NOWRITE,
+	OP_OVERFLOW,
+	OP_GONE,
+	OP_BACK,
+	OP_UNWATCHED,
+	OP_COUNT
+} EventOp;
+
+typedef struct Event {
+	double time, wall; /* monotonic seconds; seconds since 1970 */
+	uint64_t seq;
+	uint32_t mask, cookie;
+	int32_t wd;
+	uint8_t op;       /* EventOp */
+	uint8_t type;     /* FileType of base/filetype.h; 0 unknown */
+	uint8_t replaced; /* FileType; 0 none */
+	bool isdir, synthetic, exchange, is_watcher_event;
+	uint32_t rel_at, from_rel_at; /* where rel begins in path, from_rel in from */
+	uint16_t name_length, from_name_length;
+	char names[]; /* the name, then the old name; neither ends in NUL */
+} Event;
+
+/* Pushes a zeroed event with room for both names and `uservalues` (1 to 5). */
+Event *event_push(lua_State *L, size_t name_length, size_t from_name_length, int uservalues);
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop.h - when: descriptors, deadlines and work for later, on top of one libev loop.
+ *
+ * All descriptors are entered in one epoll descriptor, all deadlines in one heap. libev sees a single ev_io and a
+ * single ev_timer, a foreign loop sees loop_pollfd() and loop_next_timeout(); all three lead to the same dispatch.
+ * Callbacks run C only and may start and stop any io, timer or job, themselves included; they must not free the loop.
+ */
+#ifndef MOONWATCH_LOOP_LOOP_H
+#define MOONWATCH_LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+
+struct ev_loop;
+typedef struct Loop Loop;
+typedef struct LoopIo LoopIo;
+typedef struct LoopTimer LoopTimer;
+typedef struct LoopJob LoopJob;
+
+/* A descriptor that is looked at. Embedded in its owner; zero it, then start. Level-triggered. */
+struct LoopIo {
+	void (*ready)(LoopIo *io, uint32_t events); /* EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP */
+	Loop *loop;                                 /* NULL while stopped */
+	int fd;
+	uint32_t events;
+	/* private to loop.c may follow */
+};
+
+/* A deadline. Embedded in its owner; zero it, set `fire`, then start. Fires once. */
+struct LoopTimer {
+	void (*fire)(LoopTimer *timer);
+	Loop *loop; /* NULL while stopped */
+	double at;  /* monotonic seconds */
+	size_t slot;
+};
+
+/* Work to be done in this or the next turn without waiting in between (a slice of a scan). Runs once per start. */
+struct LoopJob {
+	void (*work)(LoopJob *job);
+	Loop *loop; /* NULL while stopped */
+	List link;
+};
+
+/* A loop of our own (foreign NULL) or one that lives in the embedding program's. *out is untouched on failure.
+ * Returns 0 or a negative errno. */
+int loop_open(Loop **out, struct ev_loop *foreign);
+void loop_close(Loop *loop); /* NULL is fine; every io, timer and job must be stopped */
+
+double loop_now(void); /* CLOCK_MONOTONIC in seconds, read afresh */
+
+int loop_io_start(Loop *loop, LoopIo *io, int fd, uint32_t events); /* 0 or -errno; again: changes the events */
+void loop_io_stop(LoopIo *io);                                     /* before the descriptor is closed */
+int loop_timer_start(Loop *loop, LoopTimer *timer, double at);      /* 0 or -ENOMEM; again: moves it */
+void loop_timer_stop(LoopTimer *timer);
+void loop_job_start(Loop *loop, LoopJob *job);
+void loop_job_stop(LoopJob *job);
+
+/* One turn: waits at most `timeout` seconds (negative: for ever) unless a job or a due timer is there, then runs what
+ * is ready. Never longer than one dispatch. Returns how many callbacks ran, or a negative errno. */
+int loop_step(Loop *loop, double timeout);
+double loop_next_timeout(Loop *loop); /* seconds until loop_step has work without a descriptor; negative: none */
+int loop_pollfd(Loop *loop);          /* readable when loop_step has work from a descriptor; owned by the loop */
+bool loop_is_idle(Loop *loop);        /* nothing is started: waiting would be for ever */
+
+#endif
