@@ -1,36 +1,141 @@
 # moonwatch: exact, scriptable file watching for Linux
 #
-# Settings; each can be given on the command line or in the environment.
-LUA      ?= lua5.4
-LUAC_V   ?= 5.4
-CC       ?= cc
-PREFIX   ?= /usr/local
-DESTDIR  ?=
-BUILD    ?= build
-CFLAGS   ?= -O2 -g
-WARNINGS ?= -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes -Wmissing-prototypes -Werror
-LUA_CFLAGS ?= $(shell pkg-config --cflags lua5.4 2>/dev/null)
-LUA_LIBS   ?= $(shell pkg-config --libs lua5.4 2>/dev/null)
+# Settings, named as LuaRocks passes them; each can be given on the command line or in the environment.
+LUA        ?= lua5.4
+LUA_V      ?= 5.4
+CC         ?= cc
+CFLAGS     ?= -O2 -g
+LIBFLAG    ?= -shared
+LUA_INCDIR ?=
+BUILD      ?= build
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib/lua/$(LUA_V)
+LUADIR     ?= $(PREFIX)/share/lua/$(LUA_V)
+INCDIR     ?= $(PREFIX)/include
+ARCHDIR    ?= $(PREFIX)/lib
+MANDIR     ?= $(PREFIX)/share/man
+DESTDIR    ?=
+# What to run: spec files or folders, how many at once.
+SPECS      ?= spec
+JOBS       ?= 2
+WARNINGS   ?= -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-prototypes \
+              -Wmissing-prototypes -Werror
+LUA_CFLAGS ?= $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell pkg-config --cflags lua$(LUA_V) 2>/dev/null \
+              || echo -I/usr/include/lua$(LUA_V)))
+LUA_LIBS   ?= $(shell pkg-config --libs lua$(LUA_V) 2>/dev/null || echo -llua$(LUA_V))
 EV_LIBS    ?= -lev
+SANITIZE   ?= -fsanitize=address,undefined -fno-omit-frame-pointer
 
-BASEFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Isrc $(LUA_CFLAGS) $(WARNINGS)
-SOURCES   = $(filter-out src/host/%,$(wildcard src/*/*.c))
-OBJECTS   = $(SOURCES:src/%.c=$(BUILD)/obj/%.o)
-MODULE    = $(BUILD)/lib/moonwatch/core.so
+# Everything below follows from the tree: a new file in a known folder needs no line here.
+LUA_CFLAGS := $(LUA_CFLAGS)
+VERSION     = $(shell sed -n 's/^\#define MOONWATCH_VERSION "\(.*\)"/\1/p' src/moonwatch.h)
+BASEFLAGS   = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Isrc $(LUA_CFLAGS) $(WARNINGS)
+C_SOURCES   = $(filter-out src/host/%,$(wildcard src/*/*.c))
+HOST_C      = $(filter-out src/host/preload.c,$(wildcard src/host/*.c))
+LUA_SOURCES = $(sort $(wildcard lua/moonwatch/*.lua lua/moonwatch/*/*.lua))
+OBJECTS     = $(C_SOURCES:src/%.c=$(BUILD)/obj/%.o)
+EMBEDDED    = $(BUILD)/obj/host/preload.o $(BUILD)/gen/embedded.o
+HOST_OBJ    = $(HOST_C:src/%.c=$(BUILD)/obj/%.o)
+MODULE      = $(BUILD)/lib/moonwatch/core.so
+ARCHIVE     = $(BUILD)/lib/libmoonwatch.a
+HOST        = $(if $(wildcard src/host/main.c),$(BUILD)/bin/moonwatch)
+HEADERS     = $(wildcard src/*.h src/*/*.h)
+MANPAGES    = $(wildcard doc/man/*.[1-9])
 
-all: $(MODULE)  ## build the module and the host
+all: $(MODULE) $(ARCHIVE) $(HOST)  ## build the module, the library and the host (the default)
+
+module: $(MODULE)  ## build the Lua module alone
 
 $(MODULE): $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS) -o $@ $^ $(EV_LIBS)
+	$(CC) $(LIBFLAG) $(LDFLAGS) -o $@ $^ $(EV_LIBS)
+
+$(ARCHIVE): $(OBJECTS) $(EMBEDDED)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/bin/moonwatch: $(HOST_OBJ) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) -rdynamic $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(EV_LIBS)
 
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BASEFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
--include $(OBJECTS:.o=.d)
+# The Lua sources as byte arrays: the host and the library need no file but themselves.
+$(BUILD)/gen/embedded.c: src/host/embed.lua $(LUA_SOURCES)
+	@mkdir -p $(@D)
+	$(LUA) src/host/embed.lua $(LUA_SOURCES) > $@.new && mv $@.new $@
+
+$(BUILD)/gen/embedded.o: $(BUILD)/gen/embedded.c
+	$(CC) $(BASEFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(OBJECTS:.o=.d) $(HOST_OBJ:.o=.d) $(EMBEDDED:.o=.d)
+
+deps deps-run deps-test deps-check deps-bench:
+	@sh spec/support/deps.sh $(patsubst deps-%,%,$(filter-out deps,$@))
+
+run: deps-run  ## build, then show the first example at work on a real folder
+	@$(MAKE) --no-print-directory all
+	@sh spec/support/demo.sh $(BUILD)/bin/moonwatch
+
+test: deps-test  ## build and run the specs (SPECS=spec/bind JOBS=2)
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) LUA=$(LUA) $(LUA) spec/support/run.lua -j $(JOBS) $(SPECS)
+
+check: deps-check  ## layers, formatting, linters, documentation
+	@BUILD=$(BUILD) LUA_CFLAGS="$(LUA_CFLAGS)" sh spec/support/check.sh
+
+sanitize: deps-test  ## the specs under AddressSanitizer, UBSan and leak detection
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS="-O1 -g $(SANITIZE)" \
+		LDFLAGS="$(SANITIZE) -Wl,-z,nodelete" all $(BUILD)/sanitize/bin/lua $(BUILD)/sanitize/lib/leak.so
+	@LUA_PLAIN=$(LUA) BUILD=$(BUILD)/sanitize sh spec/support/sanitize.sh -j $(JOBS) $(SPECS)
+
+# The interpreter of the sanitized specs: the sanitizers must be in the program, and not in what it starts.
+$(BUILD)/bin/lua: spec/support/lua.c
+	@mkdir -p $(@D)
+	$(CC) $(BASEFLAGS) $(CFLAGS) -rdynamic $(LDFLAGS) -o $@ $< $(LUA_LIBS)
+
+$(BUILD)/lib/leak.so: spec/support/leak.c
+	@mkdir -p $(@D)
+	$(CC) $(BASEFLAGS) $(CFLAGS) $(LIBFLAG) $(LDFLAGS) -o $@ $<
+
+bench: deps-bench  ## the figures of spec/bench against raw C, as ratios
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -C spec/bench BUILD=$(abspath $(BUILD)) LUA=$(LUA)
+
+INSTALL = install
+install: all  ## install under PREFIX (DESTDIR is put in front)
+	$(INSTALL) -D -m 755 $(MODULE) $(DESTDIR)$(LIBDIR)/moonwatch/core.so
+	@for file in $(LUA_SOURCES:lua/%=%); do \
+		$(INSTALL) -D -m 644 lua/$$file $(DESTDIR)$(LUADIR)/$$file || exit 1; done
+	$(INSTALL) -D -m 644 src/moonwatch.h $(DESTDIR)$(INCDIR)/moonwatch.h
+	$(INSTALL) -D -m 644 $(ARCHIVE) $(DESTDIR)$(ARCHDIR)/libmoonwatch.a
+	@mkdir -p $(DESTDIR)$(ARCHDIR)/pkgconfig
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@ARCHDIR@|$(ARCHDIR)|; s|@INCDIR@|$(INCDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|; s|@LUA_V@|$(LUA_V)|; s|@EV_LIBS@|$(EV_LIBS)|' \
+		src/moonwatch.pc.in > $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
+	@for page in $(MANPAGES); do \
+		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
+	$(if $(HOST),$(INSTALL) -D -m 755 $(HOST) $(DESTDIR)$(BINDIR)/moonwatch)
+
+uninstall:  ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/moonwatch $(DESTDIR)$(INCDIR)/moonwatch.h
+	rm -f $(DESTDIR)$(ARCHDIR)/libmoonwatch.a $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
+	rm -rf $(DESTDIR)$(LIBDIR)/moonwatch $(DESTDIR)$(LUADIR)/moonwatch
+	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+format:  ## bring the C sources into their form
+	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch])
 
 clean:  ## remove what was built
 	rm -rf $(BUILD)
 
-.PHONY: all clean
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+.DELETE_ON_ERROR:
+.PHONY: all module run test check sanitize bench install uninstall format clean help \
+	deps deps-run deps-test deps-check deps-bench

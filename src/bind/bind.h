@@ -19,16 +19,18 @@
 typedef struct Bind Bind;
 typedef struct Source Source;
 
-Bind *bind_get(lua_State *L);   /* never NULL; raises out of memory */
-Loop *bind_loop(lua_State *L);  /* the loop, opened now if need be; raises where it cannot be opened */
+Bind *bind_get(lua_State *L); /* never NULL; raises out of memory */
+Loop *bind_loop(
+	lua_State *L); /* the loop, opened now if need be; raises where it cannot be opened */
 
 /* --- failures ------------------------------------------------------------------------------------------------- */
 
 /* Pushes nil, "SUBJECT: strerror", errno and returns 3. `subject` may be NULL. error is positive. */
 int bind_fail(lua_State *L, const char *subject, int error);
-int bind_failf(lua_State *L, int error, const char *format, ...); /* the whole message given, escaped by the caller */
-int bind_timeout(lua_State *L);                                   /* nil, "timeout", ETIMEDOUT */
-int bind_closed(lua_State *L);                                    /* nil, "closed", EPIPE */
+int bind_failf(lua_State *L, int error, const char *format,
+	...);                       /* the whole message given, escaped by the caller */
+int bind_timeout(lua_State *L); /* nil, "timeout", ETIMEDOUT */
+int bind_closed(lua_State *L);  /* nil, "closed", EPIPE */
 /* Misuse: raises with the position of the nearest Lua function that is not one of moonwatch's own files. */
 int bind_misuse(lua_State *L, const char *format, ...);
 /* A path argument: a string without NUL, or misuse. */
@@ -41,36 +43,40 @@ double bind_opttimeout(lua_State *L, int index);
 /* Declares a class once: metatable with __name, __index (methods, then `field` if given), __gc/__close/close where
  * `close` is given. Leaves nothing on the stack. */
 typedef struct Class {
-	const char *name;          /* "moonwatch.watcher" */
-	const luaL_Reg *methods;   /* may be NULL */
-	const luaL_Reg *meta;      /* further metamethods, may be NULL */
-	lua_CFunction field;       /* called for names that are no method: (object, name) -> value; may be NULL */
-	lua_CFunction close;       /* tolerant; also __gc and __close; may be NULL */
+	const char *name;        /* "moonwatch.watcher" */
+	const luaL_Reg *methods; /* may be NULL */
+	const luaL_Reg *meta;    /* further metamethods, may be NULL */
+	lua_CFunction
+		field; /* called for names that are no method: (object, name) -> value; may be NULL */
+	lua_CFunction close; /* tolerant; also __gc and __close; may be NULL */
 } Class;
 void bind_class(lua_State *L, const Class *class);
 /* A zeroed userdata that already has its metatable. */
 void *bind_new(lua_State *L, const Class *class, size_t size, int uservalues);
-void *bind_check(lua_State *L, int index, const Class *class); /* or misuse that names what it got */
-void *bind_test(lua_State *L, int index, const Class *class);  /* or NULL */
+void *bind_check(
+	lua_State *L, int index, const Class *class);             /* or misuse that names what it got */
+void *bind_test(lua_State *L, int index, const Class *class); /* or NULL */
 
 /* Keeps the object at index alive (counted: as many unanchors as anchors) until bind_unanchor; keyed by `key`. */
 void bind_anchor(lua_State *L, int index, const void *key);
 void bind_unanchor(lua_State *L, const void *key);
-bool bind_pushanchored(lua_State *L, const void *key); /* pushes the anchored object, or nothing and false */
+bool bind_pushanchored(
+	lua_State *L, const void *key); /* pushes the anchored object, or nothing and false */
 
 /* --- sources and waits ---------------------------------------------------------------------------------------- */
 
 /* Whatever can be waited for has a Source as the FIRST member of its userdata. */
 struct Source {
 	Bind *bind;
-	List waiters;                              /* tasks in the order they came */
-	bool closed;                               /* waits end with nil, "closed", EPIPE */
-	int (*take)(lua_State *L, Source *source); /* pushes one value and returns how many results; 0: nothing there */
+	List waiters; /* tasks in the order they came */
+	bool closed;  /* waits end with nil, "closed", EPIPE */
+	int (*take)(lua_State *L,
+		Source *source); /* pushes one value and returns how many results; 0: nothing there */
 	void (*interest)(Source *source, bool on); /* first waiter came / last one left; may be NULL */
 };
 
 void source_init(lua_State *L, Source *source, int (*take)(lua_State *L, Source *source),
-                 void (*interest)(Source *source, bool on));
+	void (*interest)(Source *source, bool on));
 /* Something is there for `count` waiters: the first that many become ready. C only; callable from loop callbacks. */
 void source_wake(Source *source, size_t count);
 /* Every waiter ends with "closed" (what is still queued may be taken first if `take` gives it). Idempotent. */
@@ -82,7 +88,8 @@ bool source_has_waiters(const Source *source);
  * the deadline passes, the source is closed or the wait is cancelled. timeout as bind_opttimeout gives it. */
 int source_get(lua_State *L, Source *source, double timeout);
 /* The same with a take of one's own (a list instead of one value, a condition that must hold). */
-int source_get_with(lua_State *L, Source *source, double timeout, int (*take)(lua_State *L, Source *source));
+int source_get_with(
+	lua_State *L, Source *source, double timeout, int (*take)(lua_State *L, Source *source));
 
 /* --- running the user's functions ------------------------------------------------------------------------------ */
 

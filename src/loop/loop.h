@@ -52,9 +52,10 @@ void loop_close(Loop *loop); /* NULL is fine; every io, timer and job must be st
 
 double loop_now(void); /* CLOCK_MONOTONIC in seconds, read afresh */
 
-int loop_io_start(Loop *loop, LoopIo *io, int fd, uint32_t events); /* 0 or -errno; again: changes the events */
-void loop_io_stop(LoopIo *io);                                     /* before the descriptor is closed */
-int loop_timer_start(Loop *loop, LoopTimer *timer, double at);      /* 0 or -ENOMEM; again: moves it */
+int loop_io_start(
+	Loop *loop, LoopIo *io, int fd, uint32_t events); /* 0 or -errno; again: changes the events */
+void loop_io_stop(LoopIo *io);                        /* before the descriptor is closed */
+int loop_timer_start(Loop *loop, LoopTimer *timer, double at); /* 0 or -ENOMEM; again: moves it */
 void loop_timer_stop(LoopTimer *timer);
 void loop_job_start(Loop *loop, LoopJob *job);
 void loop_job_stop(LoopJob *job);
@@ -62,8 +63,10 @@ void loop_job_stop(LoopJob *job);
 /* One turn: waits at most `timeout` seconds (negative: for ever) unless a job or a due timer is there, then runs what
  * is ready. Never longer than one dispatch. Returns how many callbacks ran, or a negative errno. */
 int loop_step(Loop *loop, double timeout);
-double loop_next_timeout(Loop *loop); /* seconds until loop_step has work without a descriptor; negative: none */
-int loop_pollfd(Loop *loop);          /* readable when loop_step has work from a descriptor; owned by the loop */
-bool loop_is_idle(Loop *loop);        /* nothing is started: waiting would be for ever */
+double loop_next_timeout(
+	Loop *loop); /* seconds until loop_step has work without a descriptor; negative: none */
+int loop_pollfd(
+	Loop *loop); /* readable when loop_step has work from a descriptor; owned by the loop */
+bool loop_is_idle(Loop *loop); /* nothing is started: waiting would be for ever */
 
 #endif

@@ -1,0 +1,18 @@
+-- Lua sources, specs and rule scripts; see `luacheck --help` for the codes.
+std = "lua54"
+max_line_length = 130
+unused_args = false
+self = false
+
+files["spec"] = { std = "+busted" }
+files["examples"] = {
+   read_globals = {
+      "rule", "defaults", "exec", "spawn", "sleep", "every", "at", "log", "moonwatch", "arg",
+   },
+}
+files["rocks"] = {
+   allow_defined_top = true,
+   globals = { "rockspec_format", "package", "version", "source", "description", "dependencies",
+      "external_dependencies", "build", "test", "test_dependencies" },
+   unused = false,
+}

@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# check.sh - everything about the sources that can be known without running them. Each check prints what it found and
+# its verdict; the last line is "N passed, N failed".
+
+build=${BUILD:-build}
+passed=0
+failed=0
+
+check() { # name, command...
+	name=$1
+	shift
+	if "$@"; then
+		passed=$((passed + 1))
+		echo "ok      $name"
+	else
+		failed=$((failed + 1))
+		echo "FAILED  $name"
+	fi
+}
+
+layers() { awk -f spec/support/layers.awk $(find src -name '*.[ch]' | sort); }
+
+formatting() { clang-format --dry-run -Werror $(find src spec -name '*.[ch]' | sort); }
+
+lua_lint() {
+	luacheck --no-color --quiet --codes $(find lua src rocks spec examples -name '*.lua' -o -name '*.rockspec' 2>/dev/null)
+}
+
+c_lint() {
+	mkdir -p "$build/cppcheck"
+	cppcheck --quiet -j 2 --cppcheck-build-dir="$build/cppcheck" --error-exitcode=1 --inline-suppr --std=c11 \
+		--enable=warning,performance,portability --suppress=missingIncludeSystem --suppress=unusedStructMember \
+		-D_GNU_SOURCE -D__linux__ -Isrc src
+}
+
+# No warning of the compiler's analyser that costs little: format strings, shifts, null, switch fallthrough.
+c_warnings() {
+	cc -fsyntax-only -std=c11 -D_GNU_SOURCE -Isrc $LUA_CFLAGS -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
+		-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wimplicit-fallthrough -Wvla -Werror \
+		$(find src -name '*.c')
+}
+
+headers_stand_alone() {
+	for header in $(find src -name '*.h'); do
+		echo "#include \"${header#src/}\"" |
+			cc -fsyntax-only -std=c11 -D_GNU_SOURCE -Wall -Werror -Isrc $LUA_CFLAGS -x c - || return 1
+	done
+}
+
+# Every file that the documentation names in `back quotes` or as the target of a link is there.
+named_files() {
+	bad=0
+	for page in README.md src/README.md $(find doc spec -name '*.md' 2>/dev/null); do
+		[ -f "$page" ] || continue
+		for name in $(grep -oE '(`|\]\()(src|lua|spec|examples|rocks|doc|completion)/[A-Za-z0-9_./-]*[A-Za-z0-9_](`|\))' "$page" |
+			tr -d '`)' | sed 's/^](//' | sort -u); do
+			[ -e "$name" ] || { echo "$page names $name, which is not there"; bad=1; }
+		done
+	done
+	return $bad
+}
+
+licences() {
+	bad=$(grep -L 'SPDX-License-Identifier: MIT' $(find src spec lua -name '*.[ch]' -o -name '*.lua' 2>/dev/null))
+	[ -z "$bad" ] || { echo "without SPDX line:" $bad; return 1; }
+}
+
+no_machine_paths() {
+	! git grep -nE '(/home/|/root/|/tmp/wt)' -- . ':!LICENSE' ':!spec/support/check.sh' 2>/dev/null
+}
+
+check "include layers" layers
+check "headers stand alone" headers_stand_alone
+check "formatting" formatting
+check "luacheck" lua_lint
+check "cppcheck" c_lint
+check "further warnings" c_warnings
+check "files named in the documentation" named_files
+check "licence lines" licences
+check "no paths of one machine" no_machine_paths
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
