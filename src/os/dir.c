@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * dir.c - open and list directories relative to a descriptor, without following links.
+ */
+#include "os/dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OPEN_DIRECTORY = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK };
+
+typedef struct KernelEntry { /* linux_dirent64 of getdents64(2) */
+	uint64_t ino;
+	int64_t offset;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+} KernelEntry;
+
+int dir_open_root(const char *path)
+{
+	int fd = open(path, OPEN_DIRECTORY);
+	return fd < 0 ? -errno : fd;
+}
+
+int dir_open(int parent_fd, const char *name)
+{
+	int fd = openat(parent_fd, name, OPEN_DIRECTORY | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+int dir_open_follow(int parent_fd, const char *name)
+{
+	int fd = openat(parent_fd, name, OPEN_DIRECTORY);
+	return fd < 0 ? -errno : fd;
+}
+
+/* One component after the other, for kernels and sandboxes without openat2. */
+static int open_stepwise(int parent_fd, const char *relative)
+{
+	char name[NAME_MAX + 1];
+	int fd = parent_fd;
+	while (*relative != '\0') {
+		size_t length = strcspn(relative, "/");
+		int next = -ENAMETOOLONG;
+		if (length <= NAME_MAX) {
+			memcpy(name, relative, length);
+			name[length] = '\0';
+			next = dir_open(fd, name);
+		}
+		if (fd != parent_fd)
+			close(fd);
+		if (next < 0)
+			return next;
+		fd = next;
+		relative += length + (relative[length] == '/');
+	}
+	return fd;
+}
+
+static int open_chunk(int parent_fd, const char *relative)
+{
+	struct open_how how = {
+		.flags = OPEN_DIRECTORY,
+		.resolve = RESOLVE_NO_SYMLINKS,
+	};
+	long fd;
+	do
+		fd = syscall(SYS_openat2, parent_fd, relative, &how, sizeof how);
+	while (fd < 0 && errno == EAGAIN);
+	if (fd >= 0)
+		return (int)fd;
+	if (errno == ENOSYS || errno == EPERM)
+		return open_stepwise(parent_fd, relative);
+	return -errno;
+}
+
+/* The longest head of whole components below PATH_MAX. */
+static size_t chunk_length(const char *relative, size_t length)
+{
+	if (length < PATH_MAX)
+		return length;
+	length = PATH_MAX - 1;
+	while (length > 0 && relative[length] != '/')
+		length--;
+	return length;
+}
+
+int dir_open_below(int parent_fd, const char *relative, size_t length)
+{
+	char chunk[PATH_MAX];
+	int fd = parent_fd;
+	while (length > 0) {
+		size_t head = chunk_length(relative, length);
+		memcpy(chunk, relative, head);
+		chunk[head] = '\0';
+		int next = open_chunk(fd, chunk);
+		if (fd != parent_fd)
+			close(fd);
+		if (next < 0)
+			return next;
+		fd = next;
+		head += head < length;
+		relative += head;
+		length -= head;
+	}
+	return fd;
+}
+
+int dir_identify(int fd, Identity *identity)
+{
+	struct stat status;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	*identity = (Identity){.dev = status.st_dev, .ino = status.st_ino};
+	return 0;
+}
+
+static int64_t microseconds(struct timespec time)
+{
+	return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+static int look(int parent_fd, const char *name, int flags, FileInfo *info)
+{
+	struct stat status;
+	if (fstatat(parent_fd, name, &status, flags | AT_NO_AUTOMOUNT) < 0)
+		return -errno;
+	*info = (FileInfo){
+		.identity = {.dev = status.st_dev, .ino = status.st_ino},
+		.type = filetype_of_mode(status.st_mode),
+		.ctime = microseconds(status.st_ctim),
+		.mtime = microseconds(status.st_mtim),
+		.size = (uint64_t)status.st_size,
+		.links = (uint32_t)status.st_nlink,
+	};
+	return 0;
+}
+
+int dir_look(int parent_fd, const char *name, FileInfo *info)
+{
+	return look(parent_fd, name, AT_SYMLINK_NOFOLLOW, info);
+}
+
+int dir_look_follow(int parent_fd, const char *name, FileInfo *info)
+{
+	return look(parent_fd, name, 0, info);
+}
+
+void dir_list_start(DirListing *listing, int fd, char *buffer)
+{
+	*listing = (DirListing){.fd = fd, .buffer = buffer};
+}
+
+static bool is_dot(const char *name)
+{
+	return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
+}
+
+static int list_fill(DirListing *listing)
+{
+	long length = syscall(SYS_getdents64, listing->fd, listing->buffer, (size_t)DIR_BUFFER);
+	if (length < 0)
+		return -errno;
+	listing->length = (size_t)length;
+	listing->position = 0;
+	return length > 0;
+}
+
+int dir_list_next(DirListing *listing, DirEntry *entry)
+{
+	for (;;) {
+		if (listing->position == listing->length) {
+			int more = list_fill(listing);
+			if (more <= 0)
+				return more;
+		}
+		const KernelEntry *found = (const void *)(listing->buffer + listing->position);
+		listing->position += found->length;
+		if (is_dot(found->name))
+			continue;
+		*entry = (DirEntry){
+			.name = found->name,
+			.name_length = strlen(found->name),
+			.ino = found->ino,
+			.type = filetype_of_dirent(found->type),
+		};
+		return 1;
+	}
+}
+
+int64_t dir_clock(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return microseconds(now);
+}
