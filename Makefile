@@ -25,7 +25,8 @@ LUA_CFLAGS ?= $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell pkg-config --cflags lua
               || echo -I/usr/include/lua$(LUA_V)))
 LUA_LIBS   ?= $(shell pkg-config --libs lua$(LUA_V) 2>/dev/null || echo -llua$(LUA_V))
 EV_LIBS    ?= -lev
-SANITIZE   ?= -fsanitize=address,undefined -fno-omit-frame-pointer
+# Undefined behaviour traps: only so AddressSanitizer reports it into the same files, in every process.
+SANITIZE   ?= -fsanitize=address,undefined -fsanitize-undefined-trap-on-error -fno-omit-frame-pointer
 
 # Everything below follows from the tree: a new file in a known folder needs no line here.
 LUA_CFLAGS := $(LUA_CFLAGS)
