@@ -9,8 +9,12 @@
 #include <lauxlib.h>
 
 #include "bind/core.h"
+#include "bind/levent.h"
+#include "bind/lmask.h"
 
 static const lua_CFunction parts[] = {
+	open_mask,
+	open_event,
 	NULL,
 };
 
