@@ -128,6 +128,9 @@ uninstall:  ## remove what install put there
 	rm -rf $(DESTDIR)$(LIBDIR)/moonwatch $(DESTDIR)$(LUADIR)/moonwatch
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 
+rocks:  ## write the rockspecs' list of Lua files anew
+	@for rock in rocks/*.rockspec; do $(LUA) rocks/update.lua $$rock $(LUA_SOURCES) || exit 1; done
+
 format:  ## bring the C sources into their form
 	clang-format -i $(wildcard src/*.[ch] src/*/*.[ch] spec/*/*.[ch])
 
@@ -138,5 +141,5 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .DELETE_ON_ERROR:
-.PHONY: all module run test check sanitize bench install uninstall format clean help \
+.PHONY: all module run test check sanitize bench install uninstall rocks format clean help \
 	deps deps-run deps-test deps-check deps-bench

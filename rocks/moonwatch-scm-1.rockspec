@@ -1,0 +1,45 @@
+rockspec_format = "3.0"
+package = "moonwatch"
+version = "scm-1"
+source = {
+   url = "git+https://github.com/moonwatch/moonwatch.git",
+}
+description = {
+   summary = "Exact, scriptable file watching for Linux",
+   detailed = [[
+      inotify objects one to one with the kernel, watchers that follow whole trees without losing or repeating a
+      change, tasks, processes, and rules that say what is to happen: as a module and as the program `moonwatch`.
+   ]],
+   homepage = "https://github.com/moonwatch/moonwatch",
+   license = "MIT",
+}
+supported_platforms = { "linux" }
+dependencies = {
+   "lua >= 5.4, < 5.5",
+   "argparse >= 0.7",
+   "dkjson >= 2.5",
+}
+external_dependencies = {
+   LIBEV = { header = "ev.h" },
+}
+build = {
+   type = "make",
+   build_target = "module",
+   build_variables = {
+      BUILD = "build/rock",
+      CC = "$(CC)",
+      CFLAGS = "$(CFLAGS)",
+      LIBFLAG = "$(LIBFLAG)",
+      LUA_INCDIR = "$(LUA_INCDIR)",
+      WARNINGS = "",
+   },
+   install_pass = false,
+   install = {
+      bin = { moonwatch = "rocks/moonwatch" },
+      lib = { ["moonwatch.core"] = "build/rock/lib/moonwatch/core.so" },
+      -- Every file of lua/: `make rocks` writes this list anew.
+      lua = {
+      },
+   },
+   copy_directories = { "examples" },
+}
