@@ -105,7 +105,7 @@ $(BUILD)/lib/leak.so: spec/support/leak.c
 
 bench: deps-bench  ## the figures of spec/bench against raw C, as ratios
 	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory -C spec/bench BUILD=$(abspath $(BUILD)) LUA=$(LUA)
+	+@$(MAKE) --no-print-directory -C spec/bench BUILD=$(abspath $(BUILD)) LUA=$(LUA)
 
 INSTALL = install
 install: all  ## install under PREFIX (DESTDIR is put in front)

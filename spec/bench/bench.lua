@@ -1,0 +1,306 @@
+-- SPDX-License-Identifier: MIT
+--
+-- bench.lua - runs the figures of this folder's README and prints them as ratios to raw C.
+--
+--    BUILD=build REPEAT=5 lua5.4 spec/bench/bench.lua [figure ...]
+--
+-- A figure is a table: its title, its unit, and its contestants, the first of which is the measure. All contestants of
+-- a figure take turns (REPEAT times), so that a slow minute of the machine meets each of them; what is printed is the
+-- median over all turns. A contestant marked `limit` is there to compare with. One whose program is not there is left out with a word.
+
+local build = os.getenv "BUILD" or "build"
+local lua = os.getenv "LUA" or "lua5.4"
+local turns = tonumber(os.getenv "REPEAT") or 5
+local trial, raw = build .. "/bench/trial", build .. "/bench/raw"
+
+local function quote(text)
+   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
+end
+
+local function command(words)
+   local quoted = {}
+   for index, word in ipairs(words) do quoted[index] = quote(word) end
+   return table.concat(quoted, " ")
+end
+
+-- The consumers find the module of this tree.
+local paths = ("LUA_PATH=%s LUA_CPATH=%s"):format(quote "lua/?.lua;lua/?/init.lua;spec/bench/consumers/?.lua;;",
+   quote(build .. "/lib/?.so;;"))
+
+-- Lines of numbers that a command printed, as lists; nil and its message where it failed.
+local function run(words, environment)
+   local errors = os.tmpname()
+   local pipe = assert(io.popen(("%s %s timeout 300 %s 2>%s"):format(paths, environment or "", command(words), errors)))
+   local rows = {}
+   for line in pipe:lines() do
+      local row = {}
+      for number in line:gmatch "%S+" do row[#row + 1] = tonumber(number) end
+      rows[#rows + 1] = row
+   end
+   local ok = pipe:close()
+   local file = assert(io.open(errors))
+   local message = file:read "a"
+   file:close()
+   os.remove(errors)
+   if not ok then return nil, message end
+   return rows
+end
+
+local function median(numbers)
+   table.sort(numbers)
+   local middle = #numbers // 2
+   return #numbers % 2 == 1 and numbers[middle + 1] or (numbers[middle] + numbers[middle + 1]) / 2
+end
+
+local function percentile(numbers, share)
+   table.sort(numbers)
+   return numbers[math.max(1, math.ceil(#numbers * share))]
+end
+
+-- Places ---------------------------------------------------------------------------------------------------------------
+
+local scratch
+
+local function folder(name)
+   local path = scratch .. "/" .. name
+   assert(os.execute("rm -rf " .. quote(path) .. " && mkdir -p " .. quote(path)))
+   return path
+end
+
+local trees = {}
+
+-- A tree of so many directories and files with names of 16 bytes, made once.
+local function tree(directories, files)
+   local name = ("tree-%d-%d"):format(directories, files)
+   if not trees[name] then
+      trees[name] = folder(name)
+      assert(run { trial, "tree", trees[name], directories, files })
+   end
+   return trees[name]
+end
+
+local function read_number(path)
+   local file = io.open(path)
+   local number = file and file:read "n"
+   if file then file:close() end
+   return number
+end
+
+local function write_number(path, number)
+   local file = io.open(path, "w")
+   local ok = file and file:write(number) and file:flush()
+   if file then file:close() end
+   return ok
+end
+
+local LIMIT = "/proc/sys/fs/inotify/max_user_watches"
+
+-- The trees need more watches than the kernel's default on a small machine: raised while we run, as far as the rights
+-- allow, and set back at the end.
+local function with_watches(wanted, body)
+   local before = read_number(LIMIT)
+   local raised = before < wanted and write_number(LIMIT, wanted)
+   if before < wanted and not raised then
+      print(("fs.inotify.max_user_watches is %d; %d are needed for all figures"):format(before, wanted))
+   end
+   local results = table.pack(xpcall(body, debug.traceback))
+   if raised then write_number(LIMIT, before) end
+   if not results[1] then error(results[2], 0) end
+end
+
+-- Contestants ----------------------------------------------------------------------------------------------------------
+
+local function module(script, ...)
+   return { lua, "spec/bench/consumers/" .. script .. ".lua", ... }
+end
+
+local function concat(first, second)
+   local all = table.move(first, 1, #first, 1, {})
+   return table.move(second, 1, #second, #all + 1, all)
+end
+
+-- CPU nanoseconds per kernel record of a burst; every round's count is verified.
+local function burst(kind, files, spread, records, expected)
+   return function(contestant, dir)
+      local rows, message = run(concat({ trial, "burst", dir, kind, files, 6, spread, "--" }, contestant.argv(dir)),
+         contestant.environment)
+      if not rows then return nil, message end
+      local result = {}
+      for index = 2, #rows do -- the first warms up
+         local ns, count = rows[index][1], rows[index][2]
+         local wanted = contestant.expected or expected
+         if count ~= wanted then return nil, ("counted %d events of %d"):format(count, wanted) end
+         result[#result + 1] = ns / records
+      end
+      return result
+   end
+end
+
+local function setup_cpu(contestant, dir)
+   local rows, message = run(concat({ trial, "setup", 1, "--" }, contestant.argv(dir)), contestant.environment)
+   if not rows then return nil, message end
+   return { rows[1][1] / 1e6 }
+end
+
+local figures = {}
+
+local function figure(name, fields)
+   fields.name = name
+   figures[#figures + 1] = fields
+end
+
+local EACH = { name = "inotify object, each", argv = function(dir) return module("inotify_each", dir, 12000) end }
+local HANDLER = { name = "inotify object, handler", argv = function(dir) return module("inotify_handler", dir, 12000) end }
+local READ = { name = "inotify object, read", argv = function(dir) return module("inotify_read", dir, 12000) end }
+
+figure("burst", {
+   title = "burst of 12,000 events into an inotify object",
+   unit = "ns/event", target = 1.5,
+   place = function() return folder "burst" end,
+   measure = burst("files", 4000, 0, 12000, 12000),
+   { name = "raw C read loop", argv = function(dir) return { raw, "read", dir } end },
+   EACH, HANDLER, READ,
+})
+
+figure("watcher", {
+   title = "burst of 12,000 records into a watcher of 10,000 directories (create, close_write, move, delete)",
+   unit = "ns/record", target = 2.5,
+   place = function() return tree(10000, 0) end,
+   measure = burst("moves", 2400, 10000, 12000, 4 * 2400),
+   { name = "raw C read loop", expected = 12000, argv = function(dir) return { raw, "tree", dir } end },
+   { name = "watcher, each", argv = function(dir) return module("watcher_each", dir, 4 * 2400) end },
+   { name = "watcher, on", argv = function(dir) return module("watcher_on", dir, 4 * 2400) end },
+})
+
+figure("setup", {
+   title = "set-up of 10,000 directories with 100,000 files, until ready",
+   unit = "ms", target = 1.3,
+   place = function() return tree(10000, 100000) end,
+   measure = setup_cpu,
+   { name = "raw C walk and watch", argv = function(dir) return { raw, "tree", dir } end },
+   { name = "raw C with a statx per file", limit = true, argv = function(dir) return { raw, "statx", dir } end },
+   { name = "watcher", argv = function(dir) return module("watcher_each", dir, 0) end },
+})
+
+-- Anonymous memory with and without files, and of the bare module: three equations, two unknowns and a start.
+figure("memory", {
+   title = "user memory per entry, names of 16 bytes",
+   unit = "bytes", whole = true,
+   run = function(report)
+      local function anonymous(dir)
+         local rows, message = run(concat({ trial, "setup", 1, "--" },
+            dir and module("watcher_each", dir, 0) or module "start"))
+         if not rows then return nil, message end
+         return rows[1][3] * 1024
+      end
+      local start, message = anonymous(nil)
+      local directories = start and anonymous(tree(10000, 0))
+      local all = directories and anonymous(tree(10000, 100000))
+      if not all then return report("watcher", nil, message or "the watcher did not start") end
+      report("per directory", (directories - start) / 10000, nil, 128)
+      report("per file", (all - directories) / 100000, nil, 48)
+   end,
+})
+
+figure("idle", {
+   title = "wake-ups in 5 s of quiet, a tree of 10,000 directories",
+   unit = "wake-ups", whole = true,
+   run = function(report)
+      for _, contestant in ipairs {
+         { "raw C read loop", { raw, "tree", tree(10000, 100000) } },
+         { "watcher", module("watcher_each", tree(10000, 100000), 0) },
+         { "inotify object", module("inotify_each", folder "idle", 0) },
+      } do
+         local rows, message = run(concat({ trial, "idle", 5, "--" }, contestant[2]))
+         report(contestant[1], rows and rows[1][1], message, contestant[1] ~= "raw C read loop" and 0 or nil)
+      end
+   end,
+})
+
+figure("latency", {
+   title = "from a write to the handler on an idle system, p50 / p99",
+   unit = "us", whole = true,
+   run = function(report)
+      local limits = {}
+      for _, contestant in ipairs {
+         { "raw C with epoll", function(dir) return { raw, "epoll", dir } end },
+         { "inotify object, handler", function(dir) return module("latency", "inotify", dir) end },
+         { "watcher, on", function(dir) return module("latency", "watcher", dir) end },
+      } do
+         local rows, message = run(concat({ trial, "latency" , folder "latency", 1000, "--" },
+            contestant[2](scratch .. "/latency")))
+         local numbers = {}
+         for index, row in ipairs(rows or {}) do numbers[index] = row[1] / 1000 end
+         for _, share in ipairs { 0.5, 0.99 } do
+            local value = rows and percentile(numbers, share)
+            limits[share] = limits[share] or value
+            report(("%s, p%d"):format(contestant[1], share * 100), value, message,
+               contestant[1] ~= "raw C with epoll" and limits[share] and 1.25 * limits[share] or nil)
+         end
+      end
+   end,
+})
+
+-- Printing --------------------------------------------------------------------------------------------------------------
+
+local function print_row(name, value, unit, ratio, target, message)
+   if not value then
+      print(("   %-34s %s"):format(name, (message or "failed"):match "^[^\n]*"))
+      return
+   end
+   local verdict = target and (" (at most %.2f: %s)"):format(target, ratio <= target and "met" or "MISSED") or ""
+   print(("   %-34s %10.1f %-10s %6.2f x%s"):format(name, value, unit, ratio, verdict))
+end
+
+local function print_whole(figure_)
+   figure_.run(function(name, value, message, target)
+      if not value then return print_row(name, nil, nil, nil, nil, message) end
+      local verdict = target and (" (at most %.1f: %s)"):format(target, value <= target and "met" or "MISSED") or ""
+      print(("   %-34s %10.1f %-10s%s"):format(name, value, figure_.unit, verdict))
+   end)
+end
+
+local function compare(figure_)
+   local numbers, messages = {}, {}
+   local dir = figure_.place()
+   for turn = 1, turns do
+      for index, contestant in ipairs(figure_) do
+         if not messages[index] then
+            if turn > 1 or index > 1 then dir = figure_.place() end
+            local result, message = figure_.measure(contestant, dir)
+            messages[index] = not result and (message or "failed") or nil
+            numbers[index] = numbers[index] or {}
+            for _, number in ipairs(result or {}) do table.insert(numbers[index], number) end
+         end
+      end
+   end
+   local limit = median(numbers[1])
+   for index, contestant in ipairs(figure_) do
+      local value = not messages[index] and median(numbers[index])
+      print_row(contestant.name, value, figure_.unit, value and value / limit, index > 1 and not contestant.limit and figure_.target or nil,
+         messages[index])
+   end
+end
+
+local function wanted(name)
+   for _, word in ipairs(arg) do
+      if word == name then return true end
+   end
+   return #arg == 0
+end
+
+local pipe = assert(io.popen "mktemp -d")
+scratch = pipe:read "l"
+pipe:close()
+
+local ok, message = pcall(with_watches, 250000, function()
+   for _, figure_ in ipairs(figures) do
+      if wanted(figure_.name) then
+         print(("%s: %s"):format(figure_.name, figure_.title));
+         (figure_.whole and print_whole or compare)(figure_)
+         io.stdout:flush()
+      end
+   end
+end)
+os.execute("rm -rf " .. quote(scratch))
+if not ok then error(message, 0) end

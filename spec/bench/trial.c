@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * trial.c - makes the load, runs one consumer under it, and meters that consumer from outside.
+ *
+ *     trial tree DIR DIRECTORIES FILES          makes a tree, ten children to a directory, names of 16 bytes
+ *     trial burst DIR KIND FILES ROUNDS SPREAD -- COMMAND...
+ *     trial setup ROUNDS -- COMMAND...
+ *     trial idle SECONDS -- COMMAND...
+ *     trial latency DIR ROUNDS -- COMMAND...
+ *
+ * A consumer says "ready" on a line of its own output when all is watched. In a burst it is stopped while the load is
+ * made, so that it meets a full queue, and goes on until it has said "end-N COUNT": how many events came before the
+ * link of that name. Where it prints a line per event (LINES=1 in the environment) the lines are counted here. The CPU time is that of the whole process,
+ * read from its clock at the kernel: no start-up, no other process.
+ *
+ * KIND: files   create, close after writing, delete: 3 records a file
+ *       moves   the same with a rename between: 5 records a file
+ * SPREAD: in how many directories of a tree made by `trial tree` the work is done; 0: in DIR itself.
+ *
+ * Printed is a line per round: burst: ns of CPU, count; setup: ns of CPU, ns of wall clock, KiB of anonymous memory;
+ * idle: wake-ups, ns of CPU; latency: ns from before the write until the consumer's own time stamp.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FAN_OUT = 10, PATH_LENGTH = 4096 };
+
+typedef struct Consumer {
+	pid_t pid;
+	FILE *out;
+	clockid_t clock;
+} Consumer;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "trial: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int64_t read_clock(clockid_t clock)
+{
+	struct timespec t;
+	if (clock_gettime(clock, &t) < 0)
+		die("clock");
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+/* --- the tree ------------------------------------------------------------------------------------------------- */
+
+/* The path of the n-th directory: the 0th is the root, the children of n are 10 n + 1 ... 10 n + 10. */
+static size_t directory_path(char *path, const char *root, long n)
+{
+	if (n == 0)
+		return (size_t)snprintf(path, PATH_LENGTH, "%s", root);
+	size_t length = directory_path(path, root, (n - 1) / FAN_OUT);
+	return length + (size_t)snprintf(path + length, PATH_LENGTH - length, "/directory-%06ld", n);
+}
+
+static void make_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		die(path);
+	close(fd);
+}
+
+static void make_tree(const char *root, long directories, long files)
+{
+	char path[PATH_LENGTH];
+	for (long n = 0; n < directories; n++) {
+		size_t length = directory_path(path, root, n);
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			die(path);
+		for (long file = n; file < files; file += directories) {
+			snprintf(path + length, PATH_LENGTH - length, "/file-%011ld", file);
+			make_file(path);
+		}
+	}
+}
+
+/* --- the consumer --------------------------------------------------------------------------------------------- */
+
+/* Reads lines until one begins with `word` (or, of a line printer, holds it); returns how many did not. The number that
+ * follows the word, if any, goes to *number. */
+static long wait_for_line(Consumer *consumer, const char *word, bool anywhere, long *number)
+{
+	static char line[3 * PATH_LENGTH];
+	long others = 0;
+	while (fgets(line, sizeof line, consumer->out) != NULL) {
+		const char *found = strstr(line, word);
+		if (found != NULL && (anywhere || found == line)) {
+			if (number != NULL)
+				sscanf(found + strlen(word), " %ld", number);
+			return others;
+		}
+		others++;
+	}
+	fprintf(stderr, "trial: the consumer ended before it said \"%s\"\n", word);
+	exit(1);
+}
+
+static Consumer start_consumer(char **argv)
+{
+	int ends[2];
+	Consumer consumer;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		die("pipe");
+	consumer.pid = fork();
+	if (consumer.pid == 0) {
+		dup2(ends[1], STDOUT_FILENO);
+		execvp(argv[0], argv);
+		die(argv[0]);
+	}
+	close(ends[1]);
+	consumer.out = fdopen(ends[0], "r");
+	if (clock_getcpuclockid(consumer.pid, &consumer.clock) != 0)
+		die("clock of the consumer");
+	wait_for_line(&consumer, "ready", true, NULL);
+	return consumer;
+}
+
+static void end_consumer(Consumer *consumer)
+{
+	kill(consumer->pid, SIGKILL);
+	waitpid(consumer->pid, NULL, 0);
+	fclose(consumer->out);
+}
+
+static void stop(Consumer *consumer)
+{
+	int status;
+	kill(consumer->pid, SIGSTOP);
+	if (waitpid(consumer->pid, &status, WUNTRACED) < 0 || !WIFSTOPPED(status))
+		die("the consumer did not stop");
+}
+
+/* --- trials --------------------------------------------------------------------------------------------------- */
+
+static void work(const char *root, bool moves, long files, long spread, long round)
+{
+	char path[PATH_LENGTH], other[PATH_LENGTH];
+	for (long i = 0; i < files; i++) {
+		size_t length = directory_path(path, root, spread > 0 ? (i * 7919) % spread : 0);
+		memcpy(other, path, length);
+		snprintf(path + length, PATH_LENGTH - length, "/work-%03ld-%07ld", round % 1000, i);
+		snprintf(other + length, PATH_LENGTH - length, "/done-%03ld-%07ld", round % 1000, i);
+		make_file(path);
+		if (moves && rename(path, other) < 0)
+			die(path);
+		if (unlink(moves ? other : path) < 0)
+			die(path);
+	}
+}
+
+static void burst(
+	const char *root, const char *kind, long files, long rounds, long spread, char **argv)
+{
+	bool lines = getenv("LINES") != NULL, moves = strcmp(kind, "moves") == 0;
+	remove_marks(root, rounds);
+	Consumer consumer = start_consumer(argv);
+	for (long round = 1; round <= rounds; round++) {
+		char mark[PATH_LENGTH], word[32];
+		long count = 0;
+		snprintf(word, sizeof word, "end-%ld", round);
+		mark_path(mark, root, round);
+		stop(&consumer);
+		work(root, moves, files, spread, round);
+		if (symlink("x", mark) < 0) /* one record alone: CREATE */
+			die(mark);
+		int64_t before = read_clock(consumer.clock);
+		kill(consumer.pid, SIGCONT);
+		long others = wait_for_line(&consumer, word, lines, &count);
+		printf(
+			"%lld %ld\n", (long long)(read_clock(consumer.clock) - before), lines ? others : count);
+		fflush(stdout);
+	}
+	end_consumer(&consumer);
+}
+
+static long proc_number(pid_t pid, const char *file, const char *key)
+{
+	char path[64], line[256];
+	long value = -1;
+	snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
+	FILE *in = fopen(path, "r");
+	if (in == NULL)
+		die(path);
+	while (fgets(line, sizeof line, in) != NULL)
+		if (strncmp(line, key, strlen(key)) == 0)
+			sscanf(line + strlen(key), "%ld", &value);
+	fclose(in);
+	return value;
+}
+
+static void setup(long rounds, char **argv)
+{
+	for (long round = 0; round < rounds; round++) {
+		int64_t before = read_clock(CLOCK_MONOTONIC);
+		Consumer consumer = start_consumer(argv);
+		int64_t wall = read_clock(CLOCK_MONOTONIC) - before, cpu = read_clock(consumer.clock);
+		printf("%lld %lld %ld\n", (long long)cpu, (long long)wall,
+			proc_number(consumer.pid, "smaps_rollup", "Anonymous:"));
+		fflush(stdout);
+		end_consumer(&consumer);
+	}
+}
+
+static void nap(double seconds)
+{
+	struct timespec t = {
+		.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+	nanosleep(&t, NULL);
+}
+
+static void idle(double seconds, char **argv)
+{
+	Consumer consumer = start_consumer(argv);
+	nap(0.5); /* what follows the set-up is not idleness */
+	long wakeups = proc_number(consumer.pid, "status", "voluntary_ctxt_switches:");
+	int64_t cpu = read_clock(consumer.clock);
+	nap(seconds);
+	wakeups = proc_number(consumer.pid, "status", "voluntary_ctxt_switches:") - wakeups;
+	printf("%ld %lld\n", wakeups, (long long)(read_clock(consumer.clock) - cpu));
+	end_consumer(&consumer);
+}
+
+static void latency(const char *root, long rounds, char **argv)
+{
+	char path[PATH_LENGTH], line[256];
+	Consumer consumer = start_consumer(argv);
+	snprintf(path, sizeof path, "%s/latency", root);
+	for (long round = 0; round < rounds; round++) {
+		nap(0.004);
+		int64_t before = read_clock(CLOCK_MONOTONIC);
+		make_file(path);
+		if (fgets(line, sizeof line, consumer.out) == NULL)
+			die("the consumer ended");
+		printf("%lld\n", atoll(line) - (long long)before);
+	}
+	end_consumer(&consumer);
+}
+
+int main(int argc, char **argv)
+{
+	int at = 1;
+	while (at < argc && strcmp(argv[at], "--") != 0)
+		at++;
+	char **command = argv + (at < argc ? at + 1 : argc);
+	const char *what = argc > 1 ? argv[1] : "";
+	if (strcmp(what, "tree") == 0 && argc == 5)
+		make_tree(argv[2], atol(argv[3]), atol(argv[4]));
+	else if (strcmp(what, "burst") == 0 && at == 7)
+		burst(argv[2], argv[3], atol(argv[4]), atol(argv[5]), atol(argv[6]), command);
+	else if (strcmp(what, "setup") == 0 && at == 3)
+		setup(atol(argv[2]), command);
+	else if (strcmp(what, "idle") == 0 && at == 3)
+		idle(atof(argv[2]), command);
+	else if (strcmp(what, "latency") == 0 && at == 4)
+		latency(argv[2], atol(argv[3]), command);
+	else
+		return fprintf(stderr, "trial: see the head of trial.c\n"), 2;
+	return 0;
+}
