@@ -4,8 +4,8 @@
 --
 --    BUILD=build REPEAT=5 lua5.4 spec/bench/bench.lua [figure ...]
 --
--- A figure is a table: its title, its unit, and its contestants, the first of which is the measure. All contestants of
--- a figure take turns (REPEAT times), so that a slow minute of the machine meets each of them; what is printed is the
+-- A figure is a table: its title, its unit, and its contestants, the first of which is the measure. All of them
+-- take turns (REPEAT times), so that a slow minute of the machine meets each of them; what is printed is the
 -- median over all turns. A contestant marked `limit` is there to compare with. One whose program is not there is left out with a word.
 
 local build = os.getenv "BUILD" or "build"
@@ -277,8 +277,8 @@ local function compare(figure_)
    local limit = median(numbers[1])
    for index, contestant in ipairs(figure_) do
       local value = not messages[index] and median(numbers[index])
-      print_row(contestant.name, value, figure_.unit, value and value / limit, index > 1 and not contestant.limit and figure_.target or nil,
-         messages[index])
+      print_row(contestant.name, value, figure_.unit, value and value / limit,
+         index > 1 and not contestant.limit and figure_.target or nil, messages[index])
    end
 end
 

@@ -162,6 +162,21 @@ static void work(const char *root, bool moves, long files, long spread, long rou
 	}
 }
 
+static void mark_path(char *path, const char *root, long round)
+{
+	snprintf(path, PATH_LENGTH, "%s/end-%ld", root, round);
+}
+
+/* The marks of the last trial in the same tree. */
+static void remove_marks(const char *root, long rounds)
+{
+	char mark[PATH_LENGTH];
+	for (long round = 1; round <= rounds; round++) {
+		mark_path(mark, root, round);
+		unlink(mark);
+	}
+}
+
 static void burst(
 	const char *root, const char *kind, long files, long rounds, long spread, char **argv)
 {

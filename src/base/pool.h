@@ -19,8 +19,8 @@ typedef struct Pool {
 	size_t bytes;                      /* taken from the system */
 } Pool;
 
-void pool_clear(Pool *pool);                            /* everything at once; the pool is as zeroed again */
-void *pool_get(Pool *pool, size_t size);                /* uninitialised, aligned to 8; NULL out of memory */
-void pool_put(Pool *pool, void *block, size_t size);    /* the size it was asked with */
+void pool_clear(Pool *pool);             /* everything at once; the pool is as zeroed again */
+void *pool_get(Pool *pool, size_t size); /* uninitialised, aligned to 8; NULL out of memory */
+void pool_put(Pool *pool, void *block, size_t size); /* the size it was asked with */
 
 #endif

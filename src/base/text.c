@@ -26,8 +26,8 @@ Text *text_copy(const char *bytes, size_t length)
 	return text;
 }
 
-Text *text_join(const char *directory, size_t directory_length, const char *name,
-	size_t name_length)
+Text *text_join(
+	const char *directory, size_t directory_length, const char *name, size_t name_length)
 {
 	size_t slash = directory_length > 0 && directory[directory_length - 1] != '/';
 	Text *text = text_new(directory_length + slash + name_length);

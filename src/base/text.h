@@ -21,7 +21,8 @@ typedef struct Text {
 Text *text_new(size_t length);
 Text *text_copy(const char *bytes, size_t length);
 /* directory .. "/" .. name, without doubling the slash of "/". */
-Text *text_join(const char *directory, size_t directory_length, const char *name, size_t name_length);
+Text *text_join(
+	const char *directory, size_t directory_length, const char *name, size_t name_length);
 Text *text_share(Text *text); /* one use more; NULL is fine */
 void text_free(Text *text);   /* one use less; NULL is fine */
 

@@ -49,7 +49,7 @@ typedef struct DirListing {
 	size_t length, position;
 } DirListing;
 
-int dir_open_root(const char *path);         /* links on the way are followed */
+int dir_open_root(const char *path);           /* links on the way are followed */
 int dir_open(int parent_fd, const char *name); /* ELOOP or ENOTDIR where the name is no directory */
 int dir_open_follow(int parent_fd, const char *name);
 /* `relative` may have many components, none of them a link; longer than PATH_MAX is fine. Length 0 is misuse. */
@@ -58,8 +58,10 @@ int dir_identify(int fd, Identity *identity);
 int dir_look(int parent_fd, const char *name, FileInfo *info); /* not following a link */
 int dir_look_follow(int parent_fd, const char *name, FileInfo *info);
 
-void dir_list_start(DirListing *listing, int fd, char *buffer); /* fd is borrowed; buffer aligned to 8 */
-int dir_list_next(DirListing *listing, DirEntry *entry);        /* 1, 0 at the end, or -errno; never "." or ".." */
+void dir_list_start(
+	DirListing *listing, int fd, char *buffer); /* fd is borrowed; buffer aligned to 8 */
+int dir_list_next(
+	DirListing *listing, DirEntry *entry); /* 1, 0 at the end, or -errno; never "." or ".." */
 
 int64_t dir_clock(void); /* the clock that stamps files, in FileInfo's unit */
 
