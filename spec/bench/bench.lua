@@ -4,9 +4,9 @@
 --
 --    BUILD=build REPEAT=5 lua5.4 spec/bench/bench.lua [figure ...]
 --
--- A figure is a table: its title, its unit, and its contestants, the first of which is the measure. All of them
--- take turns (REPEAT times), so that a slow minute of the machine meets each of them; what is printed is the
--- median over all turns. A contestant marked `limit` is there to compare with. One whose program is not there is left out with a word.
+-- A figure is a table: its title, its unit, and its contestants, the first of which is the measure. All of them take
+-- turns (REPEAT times), so that a slow minute of the machine meets each of them; what is printed is the median over all
+-- turns. A contestant marked `limit` is there to compare with. One whose program is not there is left out with a word.
 
 local build = os.getenv "BUILD" or "build"
 local lua = os.getenv "LUA" or "lua5.4"
