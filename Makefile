@@ -28,8 +28,13 @@ EV_LIBS    ?= -lev
 # Undefined behaviour traps: only so AddressSanitizer reports it into the same files, in every process.
 SANITIZE   ?= -fsanitize=address,undefined -fsanitize-undefined-trap-on-error -fno-omit-frame-pointer
 
+# V=1 shows the commands instead of a word for each.
+V          ?=
+
 # Everything below follows from the tree: a new file in a known folder needs no line here.
 LUA_CFLAGS := $(LUA_CFLAGS)
+say         = @$(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,printf '%-6s %s\n' $(1) $@;)
+submake     = +@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 VERSION     = $(shell sed -n 's/^\#define MOONWATCH_VERSION "\(.*\)"/\1/p' src/moonwatch.h)
 BASEFLAGS   = -std=c11 -D_GNU_SOURCE -fPIC -fvisibility=hidden -Isrc $(LUA_CFLAGS) $(WARNINGS)
 C_SOURCES   = $(filter-out src/host/%,$(wildcard src/*/*.c))
@@ -42,6 +47,7 @@ MODULE      = $(BUILD)/lib/moonwatch/core.so
 ARCHIVE     = $(BUILD)/lib/libmoonwatch.a
 HOST        = $(if $(wildcard src/host/main.c),$(BUILD)/bin/moonwatch)
 HEADERS     = $(wildcard src/*.h src/*/*.h)
+DRIVERS     = $(patsubst spec/%.c,$(BUILD)/spec/%,$(wildcard spec/*/*_driver.c))
 MANPAGES    = $(wildcard doc/man/*.[1-9])
 
 all: $(MODULE) $(ARCHIVE) $(HOST)  ## build the module, the library and the host (the default)
@@ -50,61 +56,67 @@ module: $(MODULE)  ## build the Lua module alone
 
 $(MODULE): $(OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(LIBFLAG) $(LDFLAGS) -o $@ $^ $(EV_LIBS)
+	$(call say,LINK)$(CC) $(LIBFLAG) $(LDFLAGS) -o $@ $^ $(EV_LIBS)
 
 $(ARCHIVE): $(OBJECTS) $(EMBEDDED)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)$(AR) rcs $@ $^
 
 $(BUILD)/bin/moonwatch: $(HOST_OBJ) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) -rdynamic $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(EV_LIBS)
+	$(call say,LINK)$(CC) -rdynamic $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(EV_LIBS)
 
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
-	$(CC) $(BASEFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 # The Lua sources as byte arrays: the host and the library need no file but themselves.
 $(BUILD)/gen/embedded.c: src/host/embed.lua $(LUA_SOURCES)
 	@mkdir -p $(@D)
-	$(LUA) src/host/embed.lua $(LUA_SOURCES) > $@.new && mv $@.new $@
+	$(call say,EMBED)$(LUA) src/host/embed.lua $(LUA_SOURCES) > $@.new && mv $@.new $@
 
 $(BUILD)/gen/embedded.o: $(BUILD)/gen/embedded.c
-	$(CC) $(BASEFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
--include $(OBJECTS:.o=.d) $(HOST_OBJ:.o=.d) $(EMBEDDED:.o=.d)
+-include $(DRIVERS:=.d) $(OBJECTS:.o=.d) $(HOST_OBJ:.o=.d) $(EMBEDDED:.o=.d)
 
 deps deps-run deps-test deps-check deps-bench:
 	@sh spec/support/deps.sh $(patsubst deps-%,%,$(filter-out deps,$@))
 
 run: deps-run  ## build, then show the first example at work on a real folder
-	@$(MAKE) --no-print-directory all
+	$(submake) all
 	@sh spec/support/demo.sh $(BUILD)/bin/moonwatch
 
 test: deps-test  ## build and run the specs (SPECS=spec/bind JOBS=2)
-	@$(MAKE) --no-print-directory all
+	$(submake) all $(DRIVERS)
 	@BUILD=$(BUILD) LUA=$(LUA) $(LUA) spec/support/run.lua -j $(JOBS) $(SPECS)
 
 check: deps-check  ## layers, formatting, linters, documentation
 	@BUILD=$(BUILD) LUA_CFLAGS="$(LUA_CFLAGS)" sh spec/support/check.sh
 
 sanitize: deps-test  ## the specs under AddressSanitizer, UBSan and leak detection
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize CFLAGS="-O1 -g $(SANITIZE)" \
-		LDFLAGS="$(SANITIZE) -Wl,-z,nodelete" all $(BUILD)/sanitize/bin/lua $(BUILD)/sanitize/lib/leak.so
+	$(submake) BUILD=$(BUILD)/sanitize CFLAGS="-O1 -g $(SANITIZE)" \
+		LDFLAGS="$(SANITIZE) -Wl,-z,nodelete" \
+		all $(BUILD)/sanitize/bin/lua $(BUILD)/sanitize/lib/leak.so $(DRIVERS:$(BUILD)/%=$(BUILD)/sanitize/%)
 	@LUA_PLAIN=$(LUA) BUILD=$(BUILD)/sanitize sh spec/support/sanitize.sh -j $(JOBS) $(SPECS)
 
 # The interpreter of the sanitized specs: the sanitizers must be in the program, and not in what it starts.
 $(BUILD)/bin/lua: spec/support/lua.c
 	@mkdir -p $(@D)
-	$(CC) $(BASEFLAGS) $(CFLAGS) -rdynamic $(LDFLAGS) -o $@ $< $(LUA_LIBS)
+	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) -rdynamic $(LDFLAGS) -o $@ $< $(LUA_LIBS)
 
 $(BUILD)/lib/leak.so: spec/support/leak.c
 	@mkdir -p $(@D)
-	$(CC) $(BASEFLAGS) $(CFLAGS) $(LIBFLAG) $(LDFLAGS) -o $@ $<
+	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) $(LIBFLAG) $(LDFLAGS) -o $@ $<
+
+# Programs that show a spec a part of C without Lua: spec/core/x_driver.c is BUILD/spec/core/x_driver.
+$(BUILD)/spec/%_driver: spec/%_driver.c $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(ARCHIVE) $(LUA_LIBS) $(EV_LIBS)
 
 bench: deps-bench  ## the figures of spec/bench against raw C, as ratios
-	@$(MAKE) --no-print-directory all
+	$(submake) all
 	+@$(MAKE) --no-print-directory -C spec/bench BUILD=$(abspath $(BUILD)) LUA=$(LUA)
 
 INSTALL = install
