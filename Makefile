@@ -86,7 +86,7 @@ deps deps-run deps-test deps-check deps-bench:
 
 run: deps-run  ## build, then show the first example at work on a real folder
 	$(submake) all
-	@sh spec/support/demo.sh $(BUILD)/bin/moonwatch
+	@BUILD=$(BUILD) $(LUA) spec/support/demo.lua
 
 test: deps-test  ## build and run the specs (SPECS=spec/bind JOBS=2)
 	$(submake) all $(DRIVERS)
@@ -113,7 +113,7 @@ $(BUILD)/lib/leak.so: spec/support/leak.c
 # Programs that show a spec a part of C without Lua: spec/core/x_driver.c is BUILD/spec/core/x_driver.
 $(BUILD)/spec/%_driver: spec/%_driver.c $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -o $@ $< $(ARCHIVE) $(LUA_LIBS) $(EV_LIBS)
+	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(ARCHIVE) $(LUA_LIBS) $(EV_LIBS)
 
 bench: deps-bench  ## the figures of spec/bench against raw C, as ratios
 	$(submake) all
