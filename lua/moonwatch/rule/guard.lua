@@ -1,0 +1,91 @@
+-- SPDX-License-Identifier: MIT
+--
+-- guard.lua - a rule that feeds itself is found and paused.
+--
+-- An item's *chain* counts its runs in a row whose changes all came while the run before was at work. When it is longer
+-- than `runs`, the next run is held for a while. Somebody who really saves all the time saves in that while too: then
+-- the chain begins anew. Where nothing changes, it was the rule itself: it is paused, and the paths are named.
+
+local guard = {}
+
+local GRACE = 0.05 -- an event read so soon after a run still counts as made during it
+local SHOWN = 5    -- how many paths a message names
+
+-- An event comes in: was its item at work?
+function guard.note(runtime, event, now)
+   if not runtime.spec.guard then
+      return
+   end
+   runtime.held_changes = runtime.held_changes and runtime.held_changes + 1
+   if not runtime.spec.each then
+      if runtime.running == 0 and now > runtime.last_end + GRACE then
+         runtime.outside = true
+      end
+      return
+   end
+   local item = next(runtime.items) and runtime.items[event.path]
+   if item and (item.run or (item.ended and now <= item.ended + GRACE)) then
+      item.inside = true
+   elseif item then
+      item.outside = true
+   end
+end
+
+local function came_from_inside(runtime, item)
+   local inside
+   if runtime.spec.each then
+      inside = item.inside and not item.outside
+      item.inside, item.outside = nil, nil
+   else
+      inside = not runtime.outside
+      runtime.outside = nil
+   end
+   return inside
+end
+
+local function names(changes)
+   local shown = {}
+   for i = 1, math.min(#changes, SHOWN) do
+      shown[i] = changes[i].path
+   end
+   if #changes > SHOWN then
+      shown[#shown + 1] = ("and %d more"):format(#changes - SHOWN)
+   end
+   return table.concat(shown, ", ")
+end
+
+local function held_long_enough(runtime, item, changes)
+   local others = runtime.held_changes > 0
+   runtime.held_changes = nil
+   if others then
+      item.chain = 0
+      runtime:enqueue(item, "change")
+      runtime.engine:pump()
+      return
+   end
+   local why = "it feeds itself through " .. names(changes)
+   runtime.world.log.error("%s: paused: %s (name what it writes in `outputs`, or ignore it)", runtime.spec.name, why)
+   item.chain, item.reason = 0, nil
+   runtime:pause("collect", why)
+   runtime:enqueue(item, "change")
+end
+
+-- Must this run be held? If so, its changes are back in the item, and the guard's timer runs.
+function guard.holds(runtime, item, changes, reason, now)
+   local limits = runtime.spec.guard
+   if not limits or reason ~= "change" then
+      return false
+   end
+   item.chain = came_from_inside(runtime, item) and item.chain + 1 or 0
+   if item.chain <= limits.runs then
+      return false
+   end
+   runtime.held_changes = 0
+   item.changes = changes
+   item.timer = runtime.engine:at(now + limits.hold, function()
+      held_long_enough(runtime, item, changes)
+   end)
+   return true
+end
+
+return guard

@@ -1,0 +1,316 @@
+-- SPDX-License-Identifier: MIT
+--
+-- set.lua - the rules that live together: their values, their engine, and the globals of the scripts they come from.
+--
+-- A rule is a value: checked when it is read, frozen, printable. It is declared into a set; the set is started with a
+-- world (engine.lua), and from then on the value's methods reach its runtime.
+
+local clock = require "moonwatch.rule.clock"
+local declare = require "moonwatch.rule.declare"
+local engine = require "moonwatch.rule.engine"
+local spec = require "moonwatch.rule.spec"
+
+local set = {}
+set.__index = set
+
+-- The rule value -------------------------------------------------------------------------------------------------
+
+local hidden = setmetatable({}, { __mode = "k" }) -- rule -> { spec, set, runtime }
+
+local methods = {}
+
+local function started(rule)
+   local inside = hidden[rule]
+   if not inside then
+      declare.misuse("a rule expected: call it as rule:method()")
+   end
+   if not inside.runtime then
+      assert(inside.set:start())
+   end
+   return inside.runtime, inside
+end
+
+-- Runs now, whatever changed.
+function methods:trigger()
+   started(self):trigger()
+   return self
+end
+
+-- Stops starting runs; what changes is collected, or with "drop" forgotten.
+function methods:pause(how)
+   if how ~= nil and how ~= "collect" and how ~= "drop" then
+      declare.misuse('rule:pause: "collect" or "drop" expected, not %s', (declare.show(how)))
+   end
+   started(self):pause(how)
+   return self
+end
+
+function methods:resume()
+   started(self):resume()
+   return self
+end
+
+-- true once all that changed before is handled and nothing runs; nil, "timeout", ETIMEDOUT.
+function methods:idle(timeout)
+   local runtime, inside = started(self)
+   return inside.set.world.idle(runtime, timeout)
+end
+
+-- What it does at this moment: a plain table.
+function methods:status()
+   local runtime = started(self)
+   return declare.copy {
+      name = runtime.spec.name, state = runtime:state(), paused = runtime.pause_reason or runtime.paused,
+      held_by = runtime.held_by, running = runtime.running, runs = runtime.stats.runs,
+      failures = runtime.stats.failures, pending = runtime.gather and runtime.gather:pending() or 0,
+      queued = #runtime.queue,
+      last = runtime.stats.last and {
+         ok = runtime.stats.last.ok, err = runtime.stats.last.err, seconds = runtime.stats.last.seconds,
+         wall = runtime.stats.last.wall, reason = runtime.stats.last.reason, changes = runtime.stats.last.changes,
+      },
+   }
+end
+
+local function show_action(action)
+   if type(action) == "function" then
+      local info = debug.getinfo(action, "S")
+      return ("function at %s:%d"):format(info.short_src, info.linedefined)
+   end
+   local steps = {}
+   for i, step in ipairs(type(action[1]) == "table" and action or { action }) do
+      steps[i] = table.concat(step, " ")
+   end
+   return table.concat(steps, "; ")
+end
+
+local function show(rule)
+   local compiled = hidden[rule].spec
+   if compiled.next_time then
+      return ("job %q (%s)"):format(compiled.name, compiled.position)
+   end
+   return ("rule %q (%s): watch %s, %s %s"):format(compiled.name, compiled.position,
+      table.concat(compiled.watch, ", "), compiled.mode, show_action(compiled.values[compiled.mode]))
+end
+
+local rule_metatable = {
+   __name = "moonwatch.rule",
+   __index = function(rule, key)
+      local compiled = hidden[rule].spec
+      if methods[key] then
+         return methods[key]
+      elseif key == "name" or key == "position" then
+         return compiled[key]
+      end
+      return declare.freeze(compiled.values[key])
+   end,
+   __newindex = function(rule, key)
+      declare.misuse("rule %q is frozen: %s cannot be set", hidden[rule].spec.name, tostring(key))
+   end,
+   __pairs = function(rule)
+      return pairs(declare.freeze(hidden[rule].spec.values))
+   end,
+   __tostring = show,
+   __metatable = "moonwatch.rule",
+}
+
+-- The compiled form of a rule value; nil for anything else.
+function set.spec_of(rule)
+   return hidden[rule] and hidden[rule].spec
+end
+
+function set.runtime_of(rule)
+   return hidden[rule] and hidden[rule].runtime
+end
+
+-- The set --------------------------------------------------------------------------------------------------------
+
+-- options: world (a function that gives the world when the set starts), base, jobs, max_errors, on_declare.
+function set.new(options)
+   return setmetatable({ rules = {}, by_name = {}, options = options or {} }, set)
+end
+
+local function add(self, compiled)
+   local other = self.by_name[compiled.name]
+   if other then
+      declare.misuse("%s is already declared at %s", compiled.subject, other.position)
+   end
+   local rule = setmetatable({}, rule_metatable)
+   hidden[rule] = { spec = compiled, set = self }
+   self.rules[#self.rules + 1] = rule
+   self.by_name[compiled.name] = rule
+   if self.engine then
+      self:join(rule)
+   elseif self.options.on_declare then
+      self.options.on_declare(self)
+   end
+   return rule
+end
+
+-- Declares a rule; `defaults` are those of its script. Misuse is raised at the user's line.
+function set:declare(name, given, defaults)
+   return add(self, spec.compile(name, given, {
+      defaults = defaults, base = self.options.base and self.options.base(), position = declare.position(),
+   }))
+end
+
+function set:declare_timer(name, fn, next_time)
+   return add(self, spec.timer(name, fn, next_time, declare.position()))
+end
+
+-- Gives a rule its runtime and lets it work.
+function set:join(rule)
+   local inside = hidden[rule]
+   inside.runtime = self.engine:add(inside.spec, rule)
+   local ok, message, errno = self.world.watch(inside.runtime)
+   if not ok then
+      self.engine:remove(inside.runtime)
+      inside.runtime = nil
+      return nil, ("%s: %s"):format(inside.spec.subject, message), errno
+   end
+   inside.runtime:start()
+   return true
+end
+
+-- Watches everything and starts the rules: true, or nil, message, errno with nothing left at work.
+function set:start()
+   if self.engine then
+      return true
+   end
+   self.world = self.options.world(self)
+   self.engine = engine.new(self.world, self.options)
+   self.world.engine = self.engine
+   for _, rule in ipairs(self.rules) do
+      local ok, message, errno = self:join(rule)
+      if not ok then
+         self:stop()
+         return nil, message, errno
+      end
+   end
+   return true
+end
+
+-- Ends everything politely; running processes get their stop signal.
+function set:stop()
+   if not self.engine then
+      return
+   end
+   for _, runtime in ipairs(self.engine.runtimes) do
+      runtime:stop()
+   end
+   self.world.close()
+   for _, rule in ipairs(self.rules) do
+      hidden[rule].runtime = nil
+   end
+   self.engine, self.world = nil, nil
+end
+
+function set:find(name)
+   return self.by_name[name]
+end
+
+-- The globals of a script ----------------------------------------------------------------------------------------
+
+local function check_name(name, what)
+   if type(name) ~= "string" or name == "" then
+      declare.misuse("%s: a name expected, not %s", what, (declare.show(name)))
+   end
+end
+
+local function rule_function(self, script)
+   return function(name, given)
+      check_name(name, "rule")
+      if given ~= nil then
+         return self:declare(name, given, script.defaults)
+      end
+      return function(table_of_keys)
+         return self:declare(name, table_of_keys, script.defaults)
+      end
+   end
+end
+
+-- (first, [name,] fn) as name, fn.
+local function named_function(what, first, name, fn)
+   if fn == nil and type(name) == "function" then
+      return ("%s %s"):format(what, first), name
+   end
+   check_name(name, what)
+   if type(fn) ~= "function" then
+      declare.misuse("%s: a function expected, not %s", what, (declare.show(fn)))
+   end
+   return name, fn
+end
+
+-- Two nameless jobs may have the same times.
+local function free_name(self, name, given)
+   local candidate, count = name, 1
+   while not given and self.by_name[candidate] do
+      count = count + 1
+      candidate = ("%s (%d)"):format(name, count)
+   end
+   return candidate
+end
+
+local function every_function(self)
+   return function(seconds, name, fn)
+      if not declare.kinds.positive[2](seconds) then
+         declare.misuse("every: a number of seconds above 0 expected, not %s", (declare.show(seconds)))
+      end
+      local job, body = named_function("every", ("%g s"):format(seconds), name, fn)
+      return self:declare_timer(free_name(self, job, fn), body, clock.every(seconds))
+   end
+end
+
+local function at_function(self)
+   return function(time, name, fn)
+      local hour, minute, second
+      if type(time) == "string" then
+         hour, minute, second = clock.parse(time)
+      end
+      if not hour then
+         declare.misuse('at: a time of day such as "03:30" expected, not %s', (declare.show(time)))
+      end
+      local job, body = named_function("at", time, name, fn)
+      return self:declare_timer(free_name(self, job, fn), body, clock.at(hour, minute, second))
+   end
+end
+
+local function defaults_function(script)
+   return function(given)
+      script.defaults = spec.check_defaults(given)
+   end
+end
+
+-- rule, defaults, every and at of one script: `defaults` holds for the rules after it in the same script.
+function set:words()
+   local script = { defaults = nil }
+   return {
+      rule = rule_function(self, script),
+      defaults = defaults_function(script),
+      every = every_function(self),
+      at = at_function(self),
+   }
+end
+
+local LUAS_OWN = { "assert", "collectgarbage", "dofile", "error", "getmetatable", "ipairs", "load", "loadfile", "next",
+   "pairs", "pcall", "print", "rawequal", "rawget", "rawlen", "rawset", "require", "select", "setmetatable",
+   "tonumber", "tostring", "type", "warn", "xpcall", "_VERSION", "coroutine", "debug", "io", "math", "os", "package",
+   "string", "table", "utf8" }
+
+-- The globals of one script: Lua's own, the set's words, and what `kit` gives (exec, spawn, sleep, log, moonwatch).
+function set:environment(kit, arg)
+   local environment = {}
+   for _, name in ipairs(LUAS_OWN) do
+      environment[name] = _G[name]
+   end
+   for name, value in pairs(kit) do
+      environment[name] = value
+   end
+   for name, value in pairs(self:words()) do
+      environment[name] = value
+   end
+   environment._G = environment
+   environment.arg = arg
+   return environment
+end
+
+return set

@@ -1,0 +1,101 @@
+-- SPDX-License-Identifier: MIT
+--
+-- verdict.lua - what follows from the way a run ended: done, restart, retry, on_failure or given up.
+--
+-- An outcome is { ok, err, result, script, traceback, again }: `script` for an error raised by the script's own code,
+-- `again` where `retry.when` was asked.
+
+local verdict = {}
+
+local HEALTHY = 10 -- a service that lived so long starts its delays anew
+
+local function note(runtime, run, outcome, now)
+   local stats = runtime.stats
+   stats.last = {
+      ok = outcome.ok, err = outcome.err, reason = run.reason, try = run.try, seconds = now - run.started,
+      wall = runtime.world.wall(), changes = #run.changes, result = outcome.result,
+   }
+   if not outcome.ok then
+      stats.failures = stats.failures + 1
+   end
+end
+
+local function tell(runtime, run, outcome, step, now)
+   local log, name = runtime.world.log, runtime.spec.name
+   if outcome.ok then
+      log[runtime.spec.next_time and "debug" or "info"]("%s: done in %.2f s", name, now - run.started)
+   elseif outcome.script then
+      log.error("%s: %s", name, outcome.traceback or outcome.err)
+   else
+      local level = step == "retry" and "warn" or "error"
+      log[level]("%s: %s%s", name, outcome.err, step == "retry" and " (will be tried again)" or "")
+   end
+end
+
+-- So many script errors in a row mean that the script is wrong, not the world.
+local function count_errors(runtime, outcome)
+   if not outcome.script then
+      runtime.errors = 0
+      return
+   end
+   runtime.errors = runtime.errors + 1
+   local limit = runtime.engine.max_errors
+   if runtime.errors >= limit then
+      local why = ("%d script errors in a row"):format(runtime.errors)
+      runtime.world.log.error("%s: paused after %s", runtime.spec.name, why)
+      runtime:pause("collect", why)
+   end
+end
+
+local function may_retry(runtime, run, outcome)
+   local retry = runtime.spec.retry
+   if not retry or run.try > retry.times then
+      return false
+   elseif outcome.again ~= nil then
+      return outcome.again
+   elseif retry.codes then
+      return retry.codes[outcome.code] == true
+   end
+   return true
+end
+
+local function after_failure(runtime, run, outcome)
+   if may_retry(runtime, run, outcome) then
+      return "retry"
+   elseif runtime.spec.on_failure then
+      return "on_failure"
+   end
+   return "failed"
+end
+
+-- The next step for a run that has ended: "done", "stopped", "restart", "retry", "on_failure" or "failed".
+function verdict.of(runtime, run, outcome, now)
+   if run.phase == "on_failure" then
+      if not outcome.ok then
+         runtime.world.log.error("%s: on_failure: %s", runtime.spec.name, outcome.traceback or outcome.err)
+      end
+      return "failed"
+   elseif run.stopped == "restart" or run.stopped == "stop" then
+      return run.stopped == "restart" and "restart" or "stopped"
+   elseif run.stopped == "timeout" then
+      outcome = { ok = false, err = ("timed out after %g s"):format(runtime.spec.timeout), timed_out = true }
+      run.outcome = outcome
+   end
+   note(runtime, run, outcome, now)
+   local step = outcome.ok and "done" or after_failure(runtime, run, outcome)
+   tell(runtime, run, outcome, step, now)
+   count_errors(runtime, outcome)
+   return step
+end
+
+-- Seconds until the next try: growing, capped, and spread by the jitter.
+function verdict.delay(runtime, run, now)
+   local retry = runtime.spec.retry
+   if runtime.spec.service and now - run.started >= HEALTHY then
+      run.try, run.item.tries = 1, 1
+   end
+   local delay = math.min(retry.delay * retry.factor ^ (run.try - 1), retry.cap)
+   return delay * (1 + retry.jitter * runtime.world.random())
+end
+
+return verdict
