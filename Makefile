@@ -115,6 +115,14 @@ $(BUILD)/spec/%_driver: spec/%_driver.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(ARCHIVE) $(LUA_LIBS) $(EV_LIBS)
 
+check-cost: deps-check $(BUILD)/bench/trial  ## instructions per event and per file, against budgets (callgrind)
+	$(submake) all
+	@BUILD=$(BUILD) LUA=$(LUA) $(LUA) spec/bench/cost.lua
+
+$(BUILD)/bench/%: spec/bench/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARNINGS) -o $@ $<
+
 bench: deps-bench  ## the figures of spec/bench against raw C, as ratios
 	$(submake) all
 	+@$(MAKE) --no-print-directory -C spec/bench BUILD=$(abspath $(BUILD)) LUA=$(LUA)

@@ -3,6 +3,7 @@
  * trial.c - makes the load, runs one consumer under it, and meters that consumer from outside.
  *
  *     trial tree DIR DIRECTORIES FILES          makes a tree, ten children to a directory, names of 16 bytes
+ *     trial load DIR KIND FILES SPREAD          the work of one round, and no consumer
  *     trial burst DIR KIND FILES ROUNDS SPREAD -- COMMAND...
  *     trial setup ROUNDS -- COMMAND...
  *     trial idle SECONDS -- COMMAND...
@@ -274,6 +275,8 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 	if (strcmp(what, "tree") == 0 && argc == 5)
 		make_tree(argv[2], atol(argv[3]), atol(argv[4]));
+	else if (strcmp(what, "load") == 0 && argc == 6)
+		work(argv[2], strcmp(argv[3], "moves") == 0, atol(argv[4]), atol(argv[5]), 1);
 	else if (strcmp(what, "burst") == 0 && at == 7)
 		burst(argv[2], argv[3], atol(argv[4]), atol(argv[5]), atol(argv[6]), command);
 	else if (strcmp(what, "setup") == 0 && at == 3)
