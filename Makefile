@@ -16,6 +16,11 @@ INCDIR     ?= $(PREFIX)/include
 ARCHDIR    ?= $(PREFIX)/lib
 MANDIR     ?= $(PREFIX)/share/man
 DESTDIR    ?=
+# Random work against the oracles: see doc/torture.md.
+SEEDS      ?= 1-20
+OPS        ?= 5000
+WRITERS    ?= 1,3
+PROFILES   ?= plain
 # What to run: spec files or folders, how many at once.
 SPECS      ?= spec
 JOBS       ?= 2
@@ -89,7 +94,7 @@ run: deps-run  ## build, then show the first example at work on a real folder
 	@BUILD=$(BUILD) $(LUA) spec/support/demo.lua
 
 test: deps-test  ## build and run the specs (SPECS=spec/bind JOBS=2)
-	$(submake) all $(DRIVERS)
+	$(submake) all torture-tools $(DRIVERS)
 	@BUILD=$(BUILD) LUA=$(LUA) $(LUA) spec/support/run.lua -j $(JOBS) $(SPECS)
 
 check: deps-check  ## layers, formatting, linters, documentation
@@ -98,7 +103,8 @@ check: deps-check  ## layers, formatting, linters, documentation
 sanitize: deps-test  ## the specs under AddressSanitizer, UBSan and leak detection
 	$(submake) BUILD=$(BUILD)/sanitize CFLAGS="-O1 -g $(SANITIZE)" \
 		LDFLAGS="$(SANITIZE) -Wl,-z,nodelete" \
-		all $(BUILD)/sanitize/bin/lua $(BUILD)/sanitize/lib/leak.so $(DRIVERS:$(BUILD)/%=$(BUILD)/sanitize/%)
+		all torture-tools $(BUILD)/sanitize/bin/lua $(BUILD)/sanitize/lib/leak.so \
+		$(DRIVERS:$(BUILD)/%=$(BUILD)/sanitize/%)
 	@LUA_PLAIN=$(LUA) BUILD=$(BUILD)/sanitize sh spec/support/sanitize.sh -j $(JOBS) $(SPECS)
 
 # The interpreter of the sanitized specs: the sanitizers must be in the program, and not in what it starts.
@@ -122,6 +128,21 @@ check-cost: deps-check $(BUILD)/bench/trial  ## instructions per event and per f
 $(BUILD)/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) -std=c11 -D_GNU_SOURCE -O2 -g $(WARNINGS) -o $@ $<
+
+torture:  ## random work against the oracles (SEEDS=1-20 OPS=5000 WRITERS=1,3 PROFILES=plain)
+	$(submake) all torture-tools
+	@BUILD=$(BUILD) $(LUA) spec/torture/main.lua --seeds $(SEEDS) --ops $(OPS) --writers $(WRITERS) \
+		--profiles $(PROFILES) $(TORTURE_FLAGS)
+
+torture-tools: $(BUILD)/torture/worker $(BUILD)/torture/torture_probe.so
+
+$(BUILD)/torture/worker: spec/torture/worker.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+$(BUILD)/torture/torture_probe.so: spec/torture/probe.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) $(LIBFLAG) $(LDFLAGS) -o $@ $<
 
 bench: deps-bench  ## the figures of spec/bench against raw C, as ratios
 	$(submake) all
@@ -161,5 +182,5 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .DELETE_ON_ERROR:
-.PHONY: all module run test check sanitize bench install uninstall rocks format clean help \
+.PHONY: all module run test check sanitize torture torture-tools bench install uninstall rocks format clean help \
 	deps deps-run deps-test deps-check deps-bench

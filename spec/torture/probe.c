@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * probe.c - what the torture driver needs of the system and Lua does not have: a snapshot of a
+ * tree, the watches and descriptors of this process, and a child to speak to over two pipes.
+ *
+ * It knows nothing of moonwatch, so that it can judge it. Paths are byte strings; trees are walked
+ * relative to descriptors, so that no path is too long.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+extern char **environ;
+
+int luaopen_torture_probe(lua_State *L);
+
+static int refuse(lua_State *L, const char *what)
+{
+	int reason = errno;
+
+	lua_pushnil(L);
+	lua_pushfstring(L, "%s: %s", what, strerror(reason));
+	lua_pushinteger(L, reason);
+	return 3;
+}
+
+static const char *type_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return "file";
+	case S_IFDIR:
+		return "directory";
+	case S_IFLNK:
+		return "link";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	case S_IFCHR:
+		return "char";
+	default:
+		return "block";
+	}
+}
+
+/* FNV-1a over the content; 0 where it cannot be read. With `inode`, of which file. */
+static uint64_t content_of(int directory, const char *name, ino_t *inode)
+{
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	uint64_t sum = 0xcbf29ce484222325u;
+	unsigned char block[4096];
+	struct stat status;
+	ssize_t got;
+
+	if (fd < 0)
+		return 0;
+	if (inode)
+		*inode = fstat(fd, &status) < 0 ? 0 : status.st_ino;
+	while ((got = read(fd, block, sizeof block)) > 0)
+		for (ssize_t i = 0; i < got; i++)
+			sum = (sum ^ block[i]) * 0x100000001b3u;
+	close(fd);
+	return sum;
+}
+
+static void set_integer(lua_State *L, const char *key, uint64_t value)
+{
+	lua_pushinteger(L, (lua_Integer)value);
+	lua_setfield(L, -2, key);
+}
+
+static void push_status(lua_State *L, const struct stat *status)
+{
+	lua_createtable(L, 0, 7);
+	lua_pushstring(L, type_of(status->st_mode));
+	lua_setfield(L, -2, "type");
+	set_integer(L, "inode", status->st_ino);
+	set_integer(L, "device", status->st_dev);
+	set_integer(L, "major", major(status->st_dev));
+	set_integer(L, "minor", minor(status->st_dev));
+	set_integer(L, "mode", status->st_mode & 07777);
+	set_integer(L, "links", status->st_nlink);
+}
+
+static void walk(lua_State *L, int result, int fd, const char *prefix);
+
+/* Takes the entry's relative path from the top of the stack. */
+static void walk_entry(lua_State *L, int result, int directory, const char *name)
+{
+	struct stat status;
+	const char *rel = lua_tostring(L, -1);
+
+	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0) {
+		lua_pop(L, 1);
+		return;
+	}
+	lua_pushvalue(L, -1);
+	push_status(L, &status);
+	if (S_ISREG(status.st_mode))
+		set_integer(L, "content", content_of(directory, name, NULL));
+	lua_rawset(L, result);
+	if (S_ISDIR(status.st_mode)) {
+		int fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0) {
+			luaL_checkstack(L, 8, "too deep");
+			walk(L, result, fd, rel);
+		}
+	}
+	lua_pop(L, 1);
+}
+
+/* Closes fd. */
+static void walk(lua_State *L, int result, int fd, const char *prefix)
+{
+	DIR *stream = fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!stream) {
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(stream))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (prefix)
+			lua_pushfstring(L, "%s/%s", prefix, entry->d_name);
+		else
+			lua_pushstring(L, entry->d_name);
+		walk_entry(L, result, fd, entry->d_name);
+	}
+	closedir(stream);
+}
+
+/* snapshot(path): a table from relative path to { type, inode, ..., content }, without the path
+ * itself. */
+static int probe_snapshot(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	lua_newtable(L);
+	if (fd >= 0)
+		walk(L, lua_gettop(L), fd, NULL);
+	return 1;
+}
+
+static int probe_stat(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct stat status;
+
+	if (lstat(path, &status) < 0)
+		return refuse(L, path);
+	push_status(L, &status);
+	return 1;
+}
+
+/* content(path): a number that stands for what is in the file now, and its inode; or nil. */
+static int probe_content(lua_State *L)
+{
+	ino_t inode = 0;
+	uint64_t sum = content_of(AT_FDCWD, luaL_checkstring(L, 1), &inode);
+
+	if (sum == 0)
+		return 0;
+	lua_pushinteger(L, (lua_Integer)sum);
+	lua_pushinteger(L, (lua_Integer)inode);
+	return 2;
+}
+
+static int probe_readlink(lua_State *L)
+{
+	char target[4096];
+	ssize_t length = readlink(luaL_checkstring(L, 1), target, sizeof target);
+
+	if (length < 0)
+		return refuse(L, lua_tostring(L, 1));
+	lua_pushlstring(L, target, (size_t)length);
+	return 1;
+}
+
+/* descriptors(): a table from number to what it is. */
+static int probe_descriptors(lua_State *L)
+{
+	DIR *stream = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	char target[4096];
+
+	lua_newtable(L);
+	while (stream && (entry = readdir(stream))) {
+		ssize_t length = readlinkat(dirfd(stream), entry->d_name, target, sizeof target);
+		if (length < 0 || atoi(entry->d_name) == dirfd(stream))
+			continue;
+		lua_pushlstring(L, target, (size_t)length);
+		lua_rawseti(L, -2, atoi(entry->d_name));
+	}
+	if (stream)
+		closedir(stream);
+	return 1;
+}
+
+static int probe_mkdir(lua_State *L)
+{
+	if (mkdir(luaL_checkstring(L, 1), 0777) < 0)
+		return refuse(L, lua_tostring(L, 1));
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int probe_rename(lua_State *L)
+{
+	if (rename(luaL_checkstring(L, 1), luaL_checkstring(L, 2)) < 0)
+		return refuse(L, lua_tostring(L, 1));
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int probe_temporary(lua_State *L)
+{
+	char path[] = "/tmp/moonwatch-torture-XXXXXX";
+
+	if (!mkdtemp(path))
+		return refuse(L, path);
+	lua_pushstring(L, path);
+	return 1;
+}
+
+static void remove_below(int fd)
+{
+	DIR *stream = fdopendir(fd);
+	const struct dirent *entry;
+
+	while (stream && (entry = readdir(stream))) {
+		int below;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (unlinkat(fd, entry->d_name, 0) == 0)
+			continue;
+		below = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (below >= 0)
+			remove_below(below);
+		unlinkat(fd, entry->d_name, AT_REMOVEDIR);
+	}
+	if (stream)
+		closedir(stream);
+}
+
+static int probe_remove(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0)
+		remove_below(fd);
+	rmdir(path);
+	return 0;
+}
+
+/* start(argv): pid, descriptor to write to, descriptor to read from. */
+static int probe_start(lua_State *L)
+{
+	int to[2], from[2], reason;
+	size_t count = lua_rawlen(L, 1);
+	char **argv = lua_newuserdatauv(L, (count + 1) * sizeof *argv, 0);
+	posix_spawn_file_actions_t actions;
+	pid_t pid;
+
+	luaL_checkstack(L, (int)count + 4, "too many arguments");
+	for (size_t i = 0; i < count; i++) {
+		lua_rawgeti(L, 1, (lua_Integer)i + 1);
+		argv[i] = (char *)(uintptr_t)luaL_checkstring(L, -1);
+	}
+	argv[count] = NULL;
+	if (pipe2(to, O_CLOEXEC) < 0)
+		return refuse(L, "pipe");
+	if (pipe2(from, O_CLOEXEC) < 0)
+		return refuse(L, "pipe");
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, to[0], 0);
+	posix_spawn_file_actions_adddup2(&actions, from[1], 1);
+	reason = posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(to[0]);
+	close(from[1]);
+	if (reason) {
+		close(to[1]);
+		close(from[0]);
+		errno = reason;
+		return refuse(L, argv[0]);
+	}
+	lua_pushinteger(L, pid);
+	lua_pushinteger(L, to[1]);
+	lua_pushinteger(L, from[0]);
+	return 3;
+}
+
+static int probe_write(lua_State *L)
+{
+	size_t length;
+	const char *text = luaL_checklstring(L, 2, &length);
+
+	if (write((int)luaL_checkinteger(L, 1), text, length) != (ssize_t)length)
+		return refuse(L, "write");
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* read(fd, timeout): what there is, "" at the end, nil when nothing came in time. */
+static int probe_read(lua_State *L)
+{
+	struct pollfd poller = {.fd = (int)luaL_checkinteger(L, 1), .events = POLLIN};
+	char block[4096];
+	ssize_t got;
+
+	if (poll(&poller, 1, (int)(1000 * luaL_checknumber(L, 2))) <= 0)
+		return 0;
+	got = read(poller.fd, block, sizeof block);
+	if (got < 0)
+		return refuse(L, "read");
+	lua_pushlstring(L, block, (size_t)got);
+	return 1;
+}
+
+static int probe_close(lua_State *L)
+{
+	close((int)luaL_checkinteger(L, 1));
+	return 0;
+}
+
+/* wait(pid): its status, 128 + n for a signal. */
+static int probe_wait(lua_State *L)
+{
+	int status = 0;
+
+	while (waitpid((pid_t)luaL_checkinteger(L, 1), &status, 0) < 0)
+		if (errno != EINTR)
+			return refuse(L, "waitpid");
+	lua_pushinteger(L, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+	return 1;
+}
+
+static int probe_sleep(lua_State *L)
+{
+	double seconds = luaL_checknumber(L, 1);
+	struct timespec span = {.tv_sec = (time_t)seconds};
+
+	span.tv_nsec = (long)((seconds - (double)span.tv_sec) * 1e9);
+	nanosleep(&span, NULL);
+	return 0;
+}
+
+static int probe_now(lua_State *L)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	lua_pushnumber(L, (double)now.tv_sec + (double)now.tv_nsec / 1e9);
+	return 1;
+}
+
+static int probe_pid(lua_State *L)
+{
+	lua_pushinteger(L, getpid());
+	return 1;
+}
+
+static const luaL_Reg functions[] = {
+	{"snapshot", probe_snapshot},
+	{"stat", probe_stat},
+	{"content", probe_content},
+	{"readlink", probe_readlink},
+	{"descriptors", probe_descriptors},
+	{"mkdir", probe_mkdir},
+	{"rename", probe_rename},
+	{"temporary", probe_temporary},
+	{"remove", probe_remove},
+	{"start", probe_start},
+	{"write", probe_write},
+	{"read", probe_read},
+	{"close", probe_close},
+	{"wait", probe_wait},
+	{"sleep", probe_sleep},
+	{"now", probe_now},
+	{"pid", probe_pid},
+	{NULL, NULL},
+};
+
+__attribute__((visibility("default"))) int luaopen_torture_probe(lua_State *L)
+{
+	luaL_newlib(L, functions);
+	return 1;
+}
