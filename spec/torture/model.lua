@@ -197,7 +197,7 @@ end
 
 -- What the user now knows about a file's content and attributes.
 local function note(self, event)
-   local node = self:find(event.rel)
+   local node = event.rel and self:find(event.rel)
    if not node then return end
    if event.op == "close_write" then
       node.told, node.closed = true, true

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -214,6 +215,19 @@ static int probe_descriptors(lua_State *L)
 	return 1;
 }
 
+/* watch(path, ...): a descriptor with a watch on each, to show the oracle of leaks something. */
+static int probe_watch(lua_State *L)
+{
+	int fd = inotify_init1(IN_CLOEXEC);
+
+	if (fd < 0)
+		return refuse(L, "inotify_init1");
+	for (int i = 1; i <= lua_gettop(L); i++)
+		inotify_add_watch(fd, luaL_checkstring(L, i), IN_CREATE);
+	lua_pushinteger(L, fd);
+	return 1;
+}
+
 static int probe_mkdir(lua_State *L)
 {
 	if (mkdir(luaL_checkstring(L, 1), 0777) < 0)
@@ -385,6 +399,7 @@ static const luaL_Reg functions[] = {
 	{"content", probe_content},
 	{"readlink", probe_readlink},
 	{"descriptors", probe_descriptors},
+	{"watch", probe_watch},
 	{"mkdir", probe_mkdir},
 	{"rename", probe_rename},
 	{"temporary", probe_temporary},

@@ -126,7 +126,8 @@ end
 
 -- One line, whatever the name holds.
 local function quoted(text)
-   return (("%q"):format(text):gsub("\\\n", "\\n"):gsub("[\128-\255]", function(c) return ("\\x%02x"):format(c:byte()) end))
+   local line = ("%q"):format(text):gsub("\\\n", "\\n")
+   return (line:gsub("[\128-\255]", function(byte) return ("\\x%02x"):format(byte:byte()) end))
 end
 
 local function describe(event)
@@ -146,7 +147,9 @@ end
 
 -- The fields agree with each other.
 local function check_shape(self, event)
-   if event.rel and event.path ~= join(self.root, event.rel) then return ("path is %q, rel is %q"):format(event.path, event.rel) end
+   if event.rel and event.path ~= join(self.root, event.rel) then
+      return ("path is %q, rel is %q"):format(event.path, event.rel)
+   end
    if event.from_rel and event.from ~= join(self.root, event.from_rel) then return "from and from_rel do not agree" end
    if event.rel and event.rel ~= "" and event.name ~= event.rel:match("[^/]*$") then return "name is not the path's end" end
    if self.seq and event.seq ~= self.seq + 1 then return ("seq %s after %s"):format(event.seq, self.seq) end

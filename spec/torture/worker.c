@@ -1004,7 +1004,8 @@ static void op_chmod(void)
 	Path path;
 
 	if (entry &&
-		chmod(path_of(&path, entry, NULL), entry->type == 'd' ? 0700 | (mode_t)below(64) : below(512)) < 0)
+		chmod(path_of(&path, entry, NULL),
+			entry->type == 'd' ? 0700 | (mode_t)below(64) : below(512)) < 0)
 		return;
 }
 
