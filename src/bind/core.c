@@ -11,10 +11,12 @@
 #include "bind/core.h"
 #include "bind/levent.h"
 #include "bind/lmask.h"
+#include "bind/lpattern.h"
 
 static const lua_CFunction parts[] = {
 	open_mask,
 	open_event,
+	open_pattern,
 	NULL,
 };
 

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lpattern.h - pattern lists in Lua: moonwatch.pattern, and the form that options take them in.
+ */
+#ifndef MOONWATCH_BIND_LPATTERN_H
+#define MOONWATCH_BIND_LPATTERN_H
+
+#include <lua.h>
+
+#include "tree/pattern.h"
+
+/* A pattern object, a string, or a list of strings at `index`, as a list with one use more, to be freed by the caller;
+ * NULL where there is nil or nothing. Anything else, and a string with a NUL, is misuse that names `what`. */
+Pattern *lpattern_take(lua_State *L, int index, const char *what);
+
+int open_pattern(lua_State *L);
+
+#endif
