@@ -161,13 +161,20 @@ install: all  ## install under PREFIX (DESTDIR is put in front)
 		src/moonwatch.pc.in > $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
 	@for page in $(MANPAGES); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
+	@$(foreach pair,$(COMPLETION),$(INSTALL) -D -m 644 completion/$(subst :, $(DESTDIR)$(PREFIX)/share/,$(pair)) &&) true
 	$(if $(HOST),$(INSTALL) -D -m 755 $(HOST) $(DESTDIR)$(BINDIR)/moonwatch)
+
+# Where the shells look: file:place.
+COMPLETION = $(foreach pair,moonwatch.bash:bash-completion/completions/moonwatch \
+	_moonwatch:zsh/site-functions/_moonwatch moonwatch.fish:fish/vendor_completions.d/moonwatch.fish, \
+	$(if $(wildcard completion/$(firstword $(subst :, ,$(pair)))),$(pair)))
 
 uninstall:  ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/moonwatch $(DESTDIR)$(INCDIR)/moonwatch.h
 	rm -f $(DESTDIR)$(ARCHDIR)/libmoonwatch.a $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
 	rm -rf $(DESTDIR)$(LIBDIR)/moonwatch $(DESTDIR)$(LUADIR)/moonwatch
 	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	@rm -f $(foreach pair,$(COMPLETION),$(DESTDIR)$(PREFIX)/share/$(lastword $(subst :, ,$(pair))))
 
 rocks:  ## write the rockspecs' list of Lua files anew
 	@for rock in rocks/*.rockspec; do $(LUA) rocks/update.lua $$rock $(LUA_SOURCES) || exit 1; done
