@@ -14,7 +14,7 @@
 
 local example = {}
 
--- { path =, title =, program = "moonwatch" | "lua5.4", before = { commands }, steps = { { command =, shows = { lines } } } }
+-- { path =, title =, program = "moonwatch" | "lua5.4", arguments =, before = { commands }, steps = { { command =, shows = { lines } } } }
 function example.read(path)
    local found = { path = path, before = {}, steps = {} }
    local lines = io.lines(path)
@@ -25,6 +25,7 @@ function example.read(path)
       local shown = text:match "^   ([^%s$].*)$"
       if command and command:find(path, 1, true) then
          found.program = command:match "^%S+"
+         found.arguments = command:match("%.lua(.-)%s*&?$")
       elseif command and not found.program then
          table.insert(found.before, command)
       elseif command then
@@ -76,10 +77,10 @@ function example.play(found, build, folder, options)
       or quote(options.interpreter or "lua5.4")
    local environment = ("LUA_PATH=%s LUA_CPATH=%s"):format(
       quote(top .. "/lua/?.lua;" .. top .. "/lua/?/init.lua;;"), quote(absolute(build) .. "/lib/?.so;;"))
-   say(("$ %s %s &"):format(found.program, found.path))
+   say(("$ %s %s%s &"):format(found.program, found.path, found.arguments))
    -- Its own session would hide it from a Ctrl-C; killed by its number, which it tells first.
-   local pipe = assert(io.popen(("cd %s && { echo $$; exec env %s timeout %d %s %s </dev/null 2>&1; }"):format(
-      quote(folder), environment, options.keep and 86400 or 120, argv, quote(absolute(found.path)))))
+   local pipe = assert(io.popen(("cd %s && { echo $$; exec env %s timeout %d %s %s %s </dev/null 2>&1; }"):format(
+      quote(folder), environment, options.keep and 86400 or 120, argv, quote(absolute(found.path)), found.arguments)))
    local pid = pipe:read "l"
    local seen = {}
 
