@@ -79,7 +79,9 @@ local function untold(node, entry, rules)
    if node.seen and node.seen_inode == entry.inode and node.seen ~= entry.content then
       return "its content changed after the last that was told"
    end
-   if node.created == "told" and not node.closed then return "it was written and closed, and no close_write was told" end
+   if node.created == "told" and not node.closed and not rules.borders then
+      return "it was written and closed, and no close_write was told"
+   end
    if rules.attributes and not node.created and node.inode == entry.inode and node.mode ~= entry.mode
       and not node.attrib and not node.told then
       return "its mode changed, and nothing was told"
@@ -87,7 +89,8 @@ local function untold(node, entry, rules)
 end
 
 --- Every file whose content changed since the last quiet point was told, and so that reading it then gives the last
--- of it. `rules.attributes`: so were modes. `rules.other_names(inode)`: written under another name, which is not told.
+-- of it. `rules.attributes`: so were modes. `rules.borders`: files come into the view by renames.
+-- `rules.other_names(inode)`: written under another name, which is not told.
 function oracles.content(model, snapshot, rules)
    local wrong
    model:each(function(rel, node)

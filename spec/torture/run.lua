@@ -37,6 +37,7 @@ local profiles = {
    renames = { work = "renames" },
    storm = { work = "storm" },
    filtered = { filtered = true },
+   comes = { comes = true },
 }
 
 local function merge(into, from)
@@ -263,6 +264,7 @@ local function judge(self)
    verdict(self, "entries", oracles.entries(function() return self.next_entry() end, seen))
    verdict(self, "lie", oracles.lie(self.events, self.history))
    verdict(self, "content", oracles.content(self.model, seen, {
+      borders = self.view ~= nil,
       attributes = self.overflows == 0 and not (config.polled or config.limited or config.folded),
       other_names = function(inode) return self.history:has_other_names(inode) end,
    }))
@@ -286,8 +288,27 @@ local function quiet(self)
    judge(self)
 end
 
+-- The root goes and comes back: by itself, or with a folder above it.
+local function go_and_come(self)
+   local what = self.random(3) == 1 and self.base or self.root
+   assert(probe.rename(what, what .. ".away"))
+   local seen = self.random(2) == 1
+   local ok, message
+   if seen then
+      ok, message = self.watcher:sync(SYNC_TIMEOUT)
+      drain(self)
+   end
+   assert(probe.rename(what .. ".away", what))
+   if seen and not ok then fail(self, "sync", "sync() without a root gave " .. tostring(message)) end
+   if seen and self.model.present then fail(self, "gone", "the root was away, and gone was not told") end
+end
+
 local function round(self, operations)
    local config = self.config
+   if config.comes and self.random(2) == 1 then
+      go_and_come(self)
+      if self.random(2) == 1 then quiet(self) end
+   end
    command(self, config.work or works[self.random(#works)], operations, config.freeze)
    read_while_working(self, config.reading or readings[self.random(#readings)])
    quiet(self)

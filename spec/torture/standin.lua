@@ -6,6 +6,7 @@
 -- `faults[name](events)` changes the list of events of one comparison.
 
 local probe = require "torture_probe"
+local view = require "torture.view"
 
 local Watcher = {}
 Watcher.__index = Watcher
@@ -45,8 +46,16 @@ local function is_gone_above(gone, rel)
    end
 end
 
+local function look(self)
+   local snapshot = probe.snapshot(self.root)
+   for rel, entry in pairs(snapshot) do
+      if not self.view.sees(rel, entry.type == "directory") then snapshot[rel] = nil end
+   end
+   return snapshot
+end
+
 local function compare(self)
-   local old, new = self.known, probe.snapshot(self.root)
+   local old, new = self.known, look(self)
    self.found = {}
    local gone = {}
    for _, rel in ipairs(parents_first(old)) do
@@ -102,8 +111,9 @@ end
 
 local function watch(fault)
    return function(root, options)
-      local known = options.initial and {} or probe.snapshot(root)
-      return setmetatable({ root = root, known = known, queue = {}, seq = 0, fault = fault }, Watcher)
+      local self = setmetatable({ root = root, queue = {}, seq = 0, fault = fault, view = view.of(options) }, Watcher)
+      self.known = options.initial and {} or look(self)
+      return self
    end
 end
 

@@ -12,6 +12,7 @@ local History = require "torture.history"
 local oracles = require "torture.oracles"
 local standin = require "torture.standin"
 local torture = require "torture.run"
+local view = require "torture.view"
 
 local function event(op, rel, more)
    local result = { op = op, rel = rel, isdir = false, type = "file" }
@@ -267,6 +268,43 @@ describe("the oracle of leaks", function()
    end)
 end)
 
+describe("a random filter", function()
+   helper.leaves_nothing()
+
+   it("gives git's verdicts", function()
+      local root = helper.folder()
+      local names = { "a", "a/main.c", "a/lib", "lib", "lib/x.txt", "lib/a1", "tmp", "tmp/b", "tmp/b/o.o", "x7", "c1q" }
+      assert.equal(0, helper.run({ "git", "init", "-q", root }).status)
+      for _, rel in ipairs(names) do
+         if rel == "a" or rel == "lib" or rel == "tmp" or rel == "tmp/b" then
+            assert(probe.mkdir(root .. "/" .. rel))
+         else
+            helper.write(root .. "/" .. rel, "")
+         end
+      end
+      local state, tried = 1, 0
+      local function random(limit)
+         state = (state * 1103515245 + 12345) & 0x7fffffff
+         return (state >> 8) % limit + 1
+      end
+      while tried < 40 do
+         local one = view.random(random)
+         if one.options.ignore and not one.options.match and not one.options.depth and not one.options.filter then
+            tried = tried + 1
+            local list = table.concat(one.options.ignore, "\n")
+            helper.write(root .. "/.git/info/exclude", list .. "\n")
+            local said = helper.run({ "git", "-C", root, "check-ignore", "--no-index", "--", table.unpack(names) }).out
+            local ignored = {}
+            for _, rel in ipairs(names) do
+               local kind = probe.stat(root .. "/" .. rel).type
+               if not one.sees(rel, kind == "directory") then ignored[#ignored + 1] = rel .. "\n" end
+            end
+            assert.equal(said, table.concat(ignored), list)
+         end
+      end
+   end)
+end)
+
 describe("a torture run", function()
    helper.leaves_nothing()
 
@@ -283,7 +321,7 @@ describe("a torture run", function()
    it("is content with a watcher that compares snapshots", function()
       for _, more in ipairs {
          {}, { writers = 3 }, { profile = "poll+hostile" }, { profile = "poll+initial", writers = 3 },
-         { profile = "poll+frozen", freeze = 50 },
+         { profile = "poll+filtered" }, { profile = "poll+frozen", freeze = 50 },
       } do
          assert.is_nil(explain(run(standin, more).failure))
       end
