@@ -525,14 +525,12 @@ static bool has_tail(const Glob *glob, const char *end)
 	return memcmp(end - length, glob->code + glob->tail_at, length) == 0;
 }
 
-bool glob_match(const Glob *glob, const char *rel, size_t length, size_t name_at, bool isdir)
+bool glob_match(const Glob *glob, const char *rel, size_t length, size_t name_at)
 {
 	const char *text = glob->floating ? rel + name_at : rel;
 	const char *end = rel + length;
 	size_t text_length = (size_t)(end - text);
-	if (glob->kind == KIND_NEVER || (glob->directories_only && !isdir))
-		return false;
-	if (text_length < glob->shortest || !has_tail(glob, end))
+	if (glob->kind == KIND_NEVER || text_length < glob->shortest || !has_tail(glob, end))
 		return false;
 	if (glob->kind == KIND_NAME)
 		return text_length == glob->shortest;
@@ -550,4 +548,14 @@ bool glob_may_match_below(const Glob *glob, const char *rel, size_t length)
 		return true;
 	Matcher matcher = {.code = glob->code, .at = rel, .end = rel + length, .below = true};
 	return run(&matcher);
+}
+
+int glob_last_byte(const Glob *glob)
+{
+	return glob->tail_length > 0 ? glob->code[glob->tail_at + glob->tail_length - 1] : -1;
+}
+
+bool glob_directories_only(const Glob *glob)
+{
+	return glob->directories_only;
 }

@@ -23,10 +23,14 @@ typedef struct Glob Glob;
 int glob_new(const char *text, size_t length, Glob **result);
 void glob_free(Glob *glob);
 
-/* A path relative to where the pattern is anchored, without slashes at its ends; its last component is at `name_at`. */
-bool glob_match(const Glob *glob, const char *rel, size_t length, size_t name_at, bool isdir);
+/* A path relative to where the pattern is anchored, without slashes at its ends; its last component is at `name_at`.
+ * That a pattern may want a directory is for the caller to see. */
+bool glob_match(const Glob *glob, const char *rel, size_t length, size_t name_at);
 /* Could any path below the directory match? Never says no wrongly. */
 bool glob_may_match_below(const Glob *glob, const char *rel, size_t length);
+
+bool glob_directories_only(const Glob *glob); /* written with a slash at its end */
+int glob_last_byte(const Glob *glob); /* of every match, for a first look; -1 none in particular */
 
 enum { GLOB_CLASS_BYTES = 32 }; /* a bit per byte value */
 

@@ -20,10 +20,13 @@ typedef struct Line {
 	unsigned number, file;
 } Line;
 
+/* What most rules fail by lies here, so that their globs need not be fetched. */
 typedef struct Rule {
 	Glob *glob;
-	uint32_t line; /* in lines */
+	uint32_t line;     /* in lines */
+	int16_t last_byte; /* of every match; -1 none in particular */
 	bool negated;
+	bool directories_only;
 } Rule;
 
 struct Pattern {
@@ -114,6 +117,8 @@ static int add_rule(Pattern *pattern, const char *text, size_t length, bool nega
 	int error = glob_new(text, length, &rule.glob);
 	if (error < 0)
 		return error;
+	rule.last_byte = (int16_t)glob_last_byte(rule.glob);
+	rule.directories_only = glob_directories_only(rule.glob);
 	rules[pattern->rule_count++] = rule;
 	return 0;
 }
@@ -237,9 +242,13 @@ int pattern_match(const Pattern *pattern, const char *rel, size_t length, bool i
 	if (pattern_empty(pattern) || length == 0)
 		return 0;
 	size_t name_at = name_of(rel, length);
+	int last_byte = (unsigned char)rel[length - 1];
 	for (size_t i = pattern->rule_count; i-- > 0;) {
 		const Rule *rule = &pattern->rules[i];
-		if (glob_match(rule->glob, rel, length, name_at, isdir))
+		if ((rule->directories_only && !isdir) ||
+			(rule->last_byte >= 0 && rule->last_byte != last_byte))
+			continue;
+		if (glob_match(rule->glob, rel, length, name_at))
 			return rule->negated ? -(int)(i + 1) : (int)(i + 1);
 	}
 	return 0;
