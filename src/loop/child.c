@@ -47,6 +47,7 @@ static void finish(Child *child)
 		return;
 	}
 	loop_timer_stop(&child->timer);
+	spawn_clear(&child->process);
 	child->state = CHILD_ENDED;
 	child->ended_at = loop_now();
 	child->ended(child);
@@ -61,14 +62,14 @@ static void enter(Child *child, ChildState state, double seconds)
 
 static void kill_group(Child *child)
 {
-	spawn_signal(&child->process, SIGKILL);
+	spawn_signal_all(&child->process, SIGKILL);
 	enter(child, CHILD_KILLED, KILLED_FOR);
 }
 
 /* Who is stopped by job control cannot act on a stop signal. */
 static void ask_to_stop(Child *child, double grace)
 {
-	spawn_signal(&child->process, child->stop_signal);
+	spawn_signal_all(&child->process, child->stop_signal);
 	spawn_signal(&child->process, SIGCONT);
 	enter(child, CHILD_STOPPING, grace);
 }
@@ -202,6 +203,7 @@ void child_stop_now(Child *child)
 		wait_here(child);
 	}
 	take_status(child);
+	spawn_clear(&child->process);
 	child->state = CHILD_ENDED;
 }
 

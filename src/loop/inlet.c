@@ -203,18 +203,38 @@ int inlet_listen(Inlet *inlet, bool on)
 
 /* --- the end -------------------------------------------------------------------------------------------------- */
 
-void inlet_last(Inlet *inlet)
+/* What is kept for a result that may be asked for late need not keep its room. */
+static void shrink(Inlet *inlet)
 {
-	if (!is_open(inlet))
-		return;
-	inlet->allowed = pipe_pending(inlet->fd);
-	if (inlet->allowed == 0) {
-		end(inlet);
-		return;
+	char *smaller;
+	drop_front(inlet, inlet->limit);
+	compact(inlet);
+	smaller = realloc(inlet->bytes, inlet->end + 1);
+	if (smaller != NULL) {
+		inlet->bytes = smaller;
+		inlet->room = inlet->end + 1;
 	}
-	while (inlet->io.ready == on_capture && is_open(inlet))
+}
+
+static void capture_the_rest(Inlet *inlet)
+{
+	while (is_open(inlet))
 		if (capture_some(inlet) <= 0)
 			end(inlet);
+}
+
+void inlet_last(Inlet *inlet)
+{
+	bool is_capture = inlet->io.ready == on_capture;
+	if (is_open(inlet)) {
+		inlet->allowed = pipe_pending(inlet->fd);
+		if (inlet->allowed == 0)
+			end(inlet);
+	}
+	if (is_capture) {
+		capture_the_rest(inlet);
+		shrink(inlet);
+	}
 }
 
 void inlet_clear(Inlet *inlet)

@@ -31,14 +31,22 @@ typedef struct Spawn {
 	const char *search; /* a PATH; NULL: the system's default one */
 	const char *cwd;    /* NULL: ours */
 	const User *user;   /* NULL: ours */
-	int fds[3]; /* become 0, 1 and 2; a close-on-exec one among our own 0, 1, 2 counts as none */
+	int fds[3];   /* become 0, 1 and 2; a close-on-exec one among our own 0, 1, 2 counts as none */
+	bool guarded; /* spawn_signal_all and spawn_group_lives reach what has left the group too */
 } Spawn;
+
+/* A process of ours beside a guarded command; see guard.h. */
+typedef struct Guard {
+	pid_t pid; /* 0: none */
+	int socket;
+} Guard;
 
 /* A process of ours, and its group: both have the number `pid`. */
 typedef struct Process {
 	pid_t pid;
 	int pidfd;
 	bool reaped;
+	Guard guard;
 } Process;
 
 /* What could not be done. */
@@ -58,6 +66,9 @@ int spawn_start(const Spawn *spawn, Process *process, SpawnStep *failed);
  * signalled. */
 int spawn_signal(const Process *process, int signal_number);
 
+/* The same, and to all descendants that have left the group, now and while the group is being ended: guarded only. */
+int spawn_signal_all(const Process *process, int signal_number);
+
 /* Takes the status. 1: *status is set, in the encoding of waitpid; 0: it still runs; -ECHILD:
  * someone else has it. */
 int spawn_reap(Process *process, int *status);
@@ -69,7 +80,7 @@ bool spawn_group_lives(const Process *process);
 /* Whether the group can be asked and signalled safely after spawn_reap: from Linux 6.9 on. */
 bool spawn_outlives_reaping(const Process *process);
 
-/* Closes the descriptor. The process is left alone. A zeroed one with pidfd -1 is fine. */
+/* Closes the descriptors. What runs is left alone. Again: no matter. */
 void spawn_clear(Process *process);
 
 #endif

@@ -122,6 +122,7 @@ local kinds = {
    natural = { "a whole number of at least 0", function(v) return math.type(v) == "integer" and v >= 0 end },
    integer = { "a whole number", function(v) return math.type(v) == "integer" end },
    text = { "a string", is_text },
+   bytes = { "a string", function(v) return type(v) == "string" end },
    path = { "a path", is_path },
    paths = { "a list of paths", function(v) return declare.is_list(v, is_path) end },
    pattern = { "a pattern", is_path },
