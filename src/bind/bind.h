@@ -18,6 +18,14 @@
 
 typedef struct Bind Bind;
 typedef struct Source Source;
+typedef struct Dispatch Dispatch;
+typedef struct Group Group;
+
+/* Something that is to be run by the next drain of the ready list. */
+typedef struct Ready {
+	List link; /* linked: it is on the list */
+	void (*run)(lua_State *L, struct Ready *ready);
+} Ready;
 
 Bind *bind_get(lua_State *L); /* never NULL; raises out of memory */
 Loop *bind_loop(
@@ -31,6 +39,8 @@ int bind_failf(lua_State *L, int error, const char *format,
 	...);                       /* the whole message given, escaped by the caller */
 int bind_timeout(lua_State *L); /* nil, "timeout", ETIMEDOUT */
 int bind_closed(lua_State *L);  /* nil, "closed", EPIPE */
+/* Pushes the bytes fit for people: what is not printable as an escape, UTF-8 as it is. */
+void bind_pushescaped(lua_State *L, const char *bytes, size_t length);
 /* Misuse: raises with the position of the nearest Lua function that is not one of moonwatch's own files. */
 int bind_misuse(lua_State *L, const char *format, ...);
 /* A path argument: a string without NUL, or misuse. */
@@ -49,6 +59,7 @@ typedef struct Class {
 	lua_CFunction
 		field; /* called for names that are no method: (object, name) -> value; may be NULL */
 	lua_CFunction close; /* tolerant; also __gc and __close; may be NULL */
+	bool is_source;      /* the userdata begins with a Source: select takes it */
 } Class;
 void bind_class(lua_State *L, const Class *class);
 /* A zeroed userdata that already has its metatable. */
@@ -91,12 +102,57 @@ int source_get(lua_State *L, Source *source, double timeout);
 int source_get_with(
 	lua_State *L, Source *source, double timeout, int (*take)(lua_State *L, Source *source));
 
+/* The body of `sleep`: pushes true once the time is over. */
+int bind_sleep(lua_State *L, double seconds);
+
+/* The `get([timeout])` and `each([timeout])` of an object whose values come by source_get alone; the object is at index
+ * 1 and checked by the caller. bind_each pushes an iterator that ends with nil (deadline, close). */
+int bind_each(lua_State *L, Source *source, double timeout);
+
 /* --- running the user's functions ------------------------------------------------------------------------------ */
 
 /* Starts a task: function and `nargs` arguments are popped from the stack, the task object is pushed. It runs at the
  * next drain of the ready list. `name` may be NULL. */
 void bind_spawn(lua_State *L, const char *name, int nargs);
-/* Hands an error of the user's code to on_error: message on the top of the stack is popped. */
+/* Hands an error of the user's code to on_error: message on the top of the stack is popped. `where` says whose code it
+ * was, for people ("filter of watcher src"). Raises nothing. */
 void bind_report(lua_State *L, const char *where);
+/* Calls a function of the user's that must not wait ("a filter"): lua_pcall, and a wait inside it raises "cannot wait
+ * inside `what`". Returns what lua_pcall does. */
+int bind_pcall_nowait(lua_State *L, int nargs, int nresults, const char *what);
+
+/* --- handlers: one function of the user's for many values -------------------------------------------------------
+ *
+ * An object with a handler embeds a Dispatch. When there is something to handle, C calls dispatch_wake; the next drain
+ * gives the batch to a pooled coroutine, which calls `next` and the handler it pushed until nothing is left: one
+ * protected call for the batch. A handler may wait:
+ *
+ *   serial       what is left waits until the handler goes on (a subscription: one event after the other)
+ *   not serial   what is left goes to another coroutine at once (inotify handlers: an event, a task)
+ *
+ * A handler that raises: the error goes to on_error with its traceback, the rest of the batch goes on. */
+struct Dispatch {
+	Ready ready;
+	Bind *bind;
+	const void *
+		key; /* bind_anchor's: the object is at stack index 1 of next and done; it must be anchored */
+	const char *name; /* of the tasks, for reports; static or owned by the object */
+	bool serial;
+	/* Pushes a handler and its arguments and returns how many arguments; -1: nothing left, nothing pushed. */
+	int (*next)(lua_State *L, Dispatch *dispatch);
+	/* Looks at the handler's first result, on the top of the stack; it is popped afterwards. May be NULL. */
+	void (*done)(lua_State *L, Dispatch *dispatch);
+	/* Before the rest goes on after a handler has raised. May be NULL. */
+	void (*failed)(Dispatch *dispatch);
+	struct Task *worker; /* at work on the batch now; private */
+};
+
+void dispatch_init(lua_State *L, Dispatch *dispatch, const void *key, const char *name, bool serial,
+	int (*next)(lua_State *L, Dispatch *dispatch));
+void dispatch_wake(Dispatch *dispatch); /* C only; callable from loop callbacks; again: no matter */
+/* Nothing more is handled; a handler that runs or waits goes on to its end. Before the object is unanchored. */
+void dispatch_stop(Dispatch *dispatch);
+bool dispatch_is_busy(
+	const Dispatch *dispatch); /* on the ready list, or a handler runs or waits (serial) */
 
 #endif

@@ -17,6 +17,10 @@ static const lua_CFunction parts[] = {
 	open_mask,
 	open_event,
 	open_pattern,
+	open_errno,
+	open_loop,
+	open_task,
+	open_coroutine,
 	NULL,
 };
 

@@ -9,4 +9,9 @@
 
 int luaopen_moonwatch_core(lua_State *L);
 
+int open_errno(lua_State *L);
+int open_loop(lua_State *L);
+int open_task(lua_State *L);
+int open_coroutine(lua_State *L);
+
 #endif

@@ -21,13 +21,14 @@ typedef struct LoopIo LoopIo;
 typedef struct LoopTimer LoopTimer;
 typedef struct LoopJob LoopJob;
 
-/* A descriptor that is looked at. Embedded in its owner; zero it, then start. Level-triggered. */
+/* A descriptor that is looked at. Embedded in its owner; zero it, then start. Level-triggered. Several ios may look at
+ * one descriptor (the further ones look at a dup of it). A regular file cannot be looked at: -EPERM. */
 struct LoopIo {
 	void (*ready)(LoopIo *io, uint32_t events); /* EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP */
 	Loop *loop;                                 /* NULL while stopped */
 	int fd;
 	uint32_t events;
-	/* private to loop.c may follow */
+	int polled; /* private: what is entered in epoll, `fd` or a dup of it */
 };
 
 /* A deadline. Embedded in its owner; zero it, set `fire`, then start. Fires once. */
@@ -61,12 +62,17 @@ void loop_job_start(Loop *loop, LoopJob *job);
 void loop_job_stop(LoopJob *job);
 
 /* One turn: waits at most `timeout` seconds (negative: for ever) unless a job or a due timer is there, then runs what
- * is ready. Never longer than one dispatch. Returns how many callbacks ran, or a negative errno. */
+ * is ready. Never longer than one dispatch; does not wait where nothing is started. Returns how many callbacks ran, or a negative errno. */
 int loop_step(Loop *loop, double timeout);
 double loop_next_timeout(
 	Loop *loop); /* seconds until loop_step has work without a descriptor; negative: none */
 int loop_pollfd(
 	Loop *loop); /* readable when loop_step has work from a descriptor; owned by the loop */
 bool loop_is_idle(Loop *loop); /* nothing is started: waiting would be for ever */
+
+/* In a foreign loop nobody calls loop_step: `after` is then called at the end of each dispatch, so that whoever was made
+ * ready can be served. It may do what callbacks may, and call loop_step. Our own loop never calls it. */
+bool loop_is_foreign(const Loop *loop);
+void loop_set_after(Loop *loop, void (*after)(void *context), void *context);
 
 #endif

@@ -506,8 +506,8 @@ static bool retry_deep(Matcher *matcher)
 	return true;
 }
 
-/* Trying again only from the last star and the last `**` is enough: a component of the pattern stays in one of the text,
- * and what a later `**` skips is all that an earlier one could have. */
+/* Trying again only from the last star and the last `**` is enough: a component of the pattern stays in one of the
+ * text, and what a later `**` skips is all that an earlier one could have. */
 static bool run(Matcher *matcher)
 {
 	for (;;) {

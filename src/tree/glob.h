@@ -34,7 +34,8 @@ int glob_last_byte(const Glob *glob); /* of every match, for a first look; -1 no
 
 enum { GLOB_CLASS_BYTES = 32 }; /* a bit per byte value */
 
-/* The end of the class whose bracket is at `at`, and its members where wanted (`set` may be NULL); 0 where it is none. */
+/* The end of the class whose bracket is at `at`, and its members where wanted (`set` may be NULL); 0 where there is
+ * none. */
 size_t glob_class(const char *text, size_t length, size_t at, uint8_t set[GLOB_CLASS_BYTES]);
 
 #endif
