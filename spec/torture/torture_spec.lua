@@ -11,6 +11,7 @@ local Model = require "torture.model"
 local History = require "torture.history"
 local oracles = require "torture.oracles"
 local standin = require "torture.standin"
+local teller = require "torture.teller"
 local torture = require "torture.run"
 local view = require "torture.view"
 
@@ -324,6 +325,12 @@ describe("a torture run", function()
          { profile = "poll+filtered" }, { profile = "poll+frozen", freeze = 50 },
       } do
          assert.is_nil(explain(run(standin, more).failure))
+      end
+   end)
+
+   it("is content with a watcher that tells what the writer did", function()
+      for _, profile in ipairs { "poll+hostile", "poll+renames", "poll+trees" } do
+         assert.is_nil(explain(run(teller, { profile = profile, ops = 1000, batch = 200 }).failure))
       end
    end)
 
