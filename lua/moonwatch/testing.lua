@@ -599,6 +599,12 @@ local function new_world(options)
    for path, text in pairs(options.files or {}) do
       world.tree[path] = { type = "file", text = text }
    end
+   for command, behaviour in pairs(options.processes or {}) do
+      world:process(command, behaviour)
+   end
+   if options.clock then
+      world:clock(options.clock)
+   end
    world.log = log.new { level = "debug", wall = function() return world.time end, write = function(_, level, message)
       world.log_records[#world.log_records + 1] = { level = level, message = message }
    end }
@@ -619,7 +625,8 @@ local function chunk_of(script, environment)
 end
 
 -- Loads a rule script (its path, its text where that has several lines, or a function that is given the globals) into a
--- new world and starts its rules. options: files = { path = text }, jobs, arg.
+-- new world and starts its rules. options: what is there at the start, files = { path = text } and processes =
+-- { command = behaviour }; clock = "HH:MM"; jobs; arg.
 function testing.load(script, options)
    options = options or {}
    local world = new_world(options)

@@ -50,15 +50,24 @@ local function next_occurrence(wall, hour, minute, second)
    end
 end
 
+-- A moment that was slept through, or over which the clock was set by less than a day, is made up for at the next look.
 function clock.at(hour, minute, second)
-   local told -- the last moment given as a tick: the wall clock may run a little behind the monotonic one
+   local expected
    return function(now, wall)
-      local from = told and told > wall and told - wall < 1 and told or wall
-      local target = next_occurrence(from, hour, minute, second)
+      if expected and wall > expected and wall - expected < 86400 then
+         expected = next_occurrence(wall, hour, minute, second)
+         return now, true
+      end
+      local target = next_occurrence(wall, hour, minute, second)
+      -- The wall clock may run a little behind the monotonic one: the moment that was just told does not come again.
+      if expected and expected > target and expected - target <= 86400 + LOOK_AGAIN then
+         target = expected
+      end
+      expected = target
       if target - wall > LOOK_AGAIN then
          return now + LOOK_AGAIN, false
       end
-      told = target
+      expected = next_occurrence(target, hour, minute, second)
       return now + (target - wall), true
    end
 end
