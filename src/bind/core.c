@@ -10,6 +10,7 @@
 
 #include "bind/core.h"
 #include "bind/levent.h"
+#include "bind/lfile.h"
 #include "bind/lmask.h"
 #include "bind/lpattern.h"
 
@@ -21,6 +22,7 @@ static const lua_CFunction parts[] = {
 	open_loop,
 	open_task,
 	open_coroutine,
+	open_file,
 	NULL,
 };
 
