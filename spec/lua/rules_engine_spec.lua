@@ -262,7 +262,7 @@ describe("busy", function()
       local steps = {}
       local world = testing.load(function(env)
          env.rule "r" { watch = "src", busy = "restart", run = function(batch)
-            local guard <close> = setmetatable({}, { __close = function() steps[#steps + 1] = "closed " .. #batch end })
+            local _ <close> = setmetatable({}, { __close = function() steps[#steps + 1] = "closed " .. #batch end })
             steps[#steps + 1] = "begun " .. #batch
             env.sleep(10)
             steps[#steps + 1] = "done " .. #batch

@@ -24,6 +24,7 @@ end
 
 -- The traceback ends where the script's own code was called.
 local function explain_error(err)
+   debug.sethook() -- a time budget that is used up would be raised here again
    local text = describe(err)
    local traceback = debug.traceback(text, 2)
    return { err = text, traceback = traceback:gsub("\n%s*%[C%]: in function 'xpcall'.*", "") }

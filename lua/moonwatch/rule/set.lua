@@ -139,7 +139,10 @@ local function add(self, compiled)
    self.rules[#self.rules + 1] = rule
    self.by_name[compiled.name] = rule
    if self.engine then
-      self:join(rule)
+      local ok, message = self:join(rule)
+      if not ok then
+         declare.misuse("%s", message)
+      end
    elseif self.options.on_declare then
       self.options.on_declare(self)
    end
@@ -178,7 +181,7 @@ function set:start()
    end
    self.world = self.options.world(self)
    self.engine = engine.new(self.world, self.options)
-   self.world.engine = self.engine
+   self.world.engine, self.engine.on_idle = self.engine, self.world.on_idle
    for _, rule in ipairs(self.rules) do
       local ok, message, errno = self:join(rule)
       if not ok then
@@ -206,6 +209,34 @@ end
 
 function set:find(name)
    return self.by_name[name]
+end
+
+-- true once every rule is idle at the same moment; nil, "timeout", ETIMEDOUT.
+function set:idle(timeout)
+   if not self.engine then
+      return true
+   end
+   local now = self.world.now
+   local deadline = timeout and now() + timeout
+   repeat
+      for _, runtime in ipairs(self.engine.runtimes) do
+         local left = deadline and math.max(0, deadline - now())
+         local ok, message, errno = self.world.idle(runtime, left)
+         if not ok then
+            return nil, message, errno
+         end
+      end
+   until self.engine:is_idle()
+   return true
+end
+
+-- A list of what each rule's status() gives.
+function set:status()
+   local list = {}
+   for i, rule in ipairs(self.rules) do
+      list[i] = rule:status()
+   end
+   return list
 end
 
 -- The globals of a script ----------------------------------------------------------------------------------------

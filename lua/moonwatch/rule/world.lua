@@ -1,0 +1,277 @@
+-- SPDX-License-Identifier: MIT
+--
+-- world.lua - the engine's real world: the monotonic clock, watchers, tasks and processes.
+--
+-- One watcher and one reader task per rule (all watchers of a loop share one inotify instance and one watch per
+-- directory, so a thousand rules over a tree cost the tree once), one task that sleeps until the engine's deadline, one
+-- task per run.
+
+local action = require "moonwatch.rule.action"
+local budget = require "moonwatch.rule.budget"
+local core = require "moonwatch.core"
+local declare = require "moonwatch.rule.declare"
+local log = require "moonwatch.rule.log"
+
+local world = {}
+
+local EVENTS = { "create", "modify", "close_write", "delete", "move" }
+local ETIMEDOUT, EPIPE = 110, 32
+
+-- Time -----------------------------------------------------------------------------------------------------------
+
+-- One task sleeps until the engine's deadline; an earlier one replaces it.
+local function new_alarm(moonwatch, self)
+   local task, due
+   return function(time)
+      if due and due <= time then
+         return
+      elseif task then
+         task:cancel "an earlier deadline"
+      end
+      due = time
+      task = moonwatch.spawn("rules clock", function()
+         moonwatch.sleep(math.max(0, time - moonwatch.now()))
+         task, due = nil, nil
+         self.engine:tick()
+      end)
+   end, function()
+      if task then
+         task:cancel "stopped"
+         task, due = nil, nil
+      end
+   end
+end
+
+-- Watching -------------------------------------------------------------------------------------------------------
+
+local notices = {
+   overflow = function(self, runtime)
+      self.log.warn("%s: the kernel's queue overflowed; what differs is looked up", runtime.spec.name)
+   end,
+   gone = function(self, runtime, event) self.log.warn("%s: %s is gone", runtime.spec.name, event.path) end,
+   back = function(self, runtime, event) self.log.info("%s: %s is there again", runtime.spec.name, event.path) end,
+   unwatched = function(self, runtime, event)
+      self.log.warn("%s: %s is not watched: %s", runtime.spec.name, event.path, tostring(event.reason))
+   end,
+}
+
+local function read(self, runtime, watcher)
+   for event in watcher:each() do
+      local notice = notices[event.op]
+      if notice then
+         notice(self, runtime, event)
+      end
+      runtime:feed(event, event.time)
+   end
+end
+
+local function watch(moonwatch, self, runtime)
+   local spec = runtime.spec
+   if spec.next_time then
+      return true
+   end
+   local options = declare.copy(spec.watch_options)
+   options.events = { table.unpack(EVENTS) }
+   if spec.ops.attrib then
+      options.events[#options.events + 1] = "attrib"
+   end
+   local watcher, message, errno = moonwatch.watch(spec.watch, options)
+   if not watcher then
+      return nil, message, errno
+   end
+   runtime.watcher = watcher
+   self.watchers[watcher] = true
+   runtime.reader = moonwatch.spawn("rule " .. spec.name, read, self, runtime, watcher)
+   return true
+end
+
+-- What is there now, as changes: for `start` and `trigger` with each.
+local function entries(runtime)
+   local found = {}
+   local roots = {}
+   for root in runtime.watcher:roots() do
+      roots[#roots + 1] = root
+   end
+   for rel, kind, root in runtime.watcher:entries() do
+      root = root or roots[1]
+      local path = rel == "" and root or root == "/" and "/" .. rel or root .. "/" .. rel
+      if kind == "file" or kind == "link" then
+         found[#found + 1] = { op = "create", path = path, rel = rel, root = root, name = rel:match "[^/]+$",
+            type = kind, count = 1 }
+      end
+   end
+   table.sort(found, function(a, b) return a.path < b.path end)
+   return found
+end
+
+-- Runs -----------------------------------------------------------------------------------------------------------
+
+local running = setmetatable({}, { __mode = "k" }) -- coroutine of a job -> its run
+
+-- A cancelled job may have left processes behind that are still being stopped: the run ends with the last of them.
+local function ended(moonwatch, self, run)
+   if run.has_ended then
+      return
+   end
+   run.has_ended = true
+   local outcome = run.outcome or { ok = false, err = "cancelled" }
+   if not next(run.processes) then
+      return self.engine:finished(run, outcome)
+   end
+   moonwatch.spawn(run.name .. ", ending", function()
+      for handle in pairs(run.processes) do
+         handle:wait()
+      end
+      self.engine:finished(run, outcome)
+   end)
+end
+
+local function start(moonwatch, self, run)
+   run.processes, run.has_ended, run.outcome = {}, false, nil
+   run.task = moonwatch.spawn(run.name, function()
+      run.begun = true
+      local thread = coroutine.running()
+      running[thread] = run
+      local guard = budget.arm(thread, moonwatch, self.budget)
+      local _ <close> = setmetatable({}, { __close = function()
+         budget.disarm(thread, guard)
+         ended(moonwatch, self, run)
+      end })
+      run.outcome = action.perform(run)
+   end)
+end
+
+-- Ends a run: its processes get their stop signal, then, where it is a function, the task is cancelled.
+local function stop(moonwatch, self, run)
+   moonwatch.spawn(run.name .. ", stopping", function()
+      if run.runtime.spec.fn or not run.begun then
+         run.task:cancel(run.stopped)
+      end
+      local grace = run.runtime.spec.process_options.grace
+      for handle in pairs(run.processes) do
+         moonwatch.spawn(run.name .. ", stopping", function() handle:stop(grace) end)
+      end
+      if not run.begun then
+         ended(moonwatch, self, run)
+      end
+   end)
+end
+
+-- Starts a process that belongs to a run, and waits for its end.
+local function execute(moonwatch, run, options)
+   local handle, message, errno = moonwatch.process(options)
+   if not handle then
+      return nil, message, errno
+   end
+   run.processes[handle] = true
+   local result, problem, code = handle:wait()
+   run.processes[handle] = nil
+   return result, problem, code
+end
+
+-- exec of rule scripts: in a job the process belongs to the run, so that a restart or a time limit ends it.
+function world.exec(options)
+   local moonwatch = require "moonwatch"
+   local run = running[coroutine.running()]
+   if not run or type(options) ~= "table" then
+      return moonwatch.exec(options)
+   end
+   local copy = {}
+   for key, value in pairs(options) do
+      copy[key] = value
+   end
+   copy.stdout, copy.stderr = copy.stdout or "capture", copy.stderr or "capture"
+   return execute(moonwatch, run, copy)
+end
+
+local function signal(self, run, name)
+   for handle in pairs(run.processes) do
+      local ok, message = handle:kill(name)
+      if not ok then
+         self.log.warn("%s: signal %s: %s", run.name, name, message or "the process is gone")
+      end
+   end
+end
+
+-- Idle -----------------------------------------------------------------------------------------------------------
+
+-- All that happened before has been read by the rule's own reader.
+local function flush(moonwatch, runtime, timeout)
+   if not runtime.watcher then
+      return true
+   end
+   local ok, message, errno = runtime.watcher:sync(timeout)
+   if ok then
+      moonwatch.sleep(0)
+   end
+   return ok, message, errno
+end
+
+-- Waits until the rule has nothing left to do: true; nil, "timeout", ETIMEDOUT; nil, "closed", EPIPE.
+local function idle(moonwatch, self, runtime, timeout)
+   local deadline = timeout and moonwatch.now() + timeout
+   local function left()
+      return deadline and math.max(0, deadline - moonwatch.now())
+   end
+   local ok, message, errno = flush(moonwatch, runtime, timeout)
+   while ok and not runtime:is_idle() do
+      if self.closed then
+         return nil, "closed", EPIPE
+      elseif deadline and left() == 0 then
+         return nil, "timeout", ETIMEDOUT
+      end
+      self.idlers[#self.idlers + 1] = moonwatch.channel(1)
+      self.idlers[#self.idlers]:get(left())
+   end
+   if not ok then
+      return nil, message, errno
+   end
+   return true
+end
+
+local function wake_idlers(self)
+   local idlers = self.idlers
+   self.idlers = {}
+   for _, channel in ipairs(idlers) do
+      channel:put(true, 0)
+   end
+end
+
+-- The whole ------------------------------------------------------------------------------------------------------
+
+local function close(self, disarm)
+   self.closed = true
+   disarm()
+   for watcher in pairs(self.watchers) do
+      watcher:close()
+   end
+   self.watchers = {}
+   wake_idlers(self)
+end
+
+-- options: log, budget (seconds a script may neither wait nor return).
+function world.new(options)
+   local moonwatch = require "moonwatch"
+   options = options or {}
+   local self = {
+      now = moonwatch.now, wall = os.time, random = math.random,
+      settle = core.settle, pattern = core.pattern,
+      log = options.log or log.new(), budget = options.budget or 10,
+      watchers = {}, idlers = {},
+      exists = function(path) return core.kind(path) ~= nil end,
+      entries = entries,
+   }
+   local disarm
+   self.rearm, disarm = new_alarm(moonwatch, self)
+   function self.watch(runtime) return watch(moonwatch, self, runtime) end
+   function self.start(run) start(moonwatch, self, run) end
+   function self.stop(run) stop(moonwatch, self, run) end
+   function self.signal(run, name) signal(self, run, name) end
+   function self.execute(run, given) return execute(moonwatch, run, given) end
+   function self.idle(runtime, timeout) return idle(moonwatch, self, runtime, timeout) end
+   function self.on_idle() wake_idlers(self) end
+   function self.close() close(self, disarm) end
+   return self
+end
+
+return world
