@@ -26,6 +26,8 @@ typedef struct Ready {
 	List link; /* linked: it is on the list */
 	void (*run)(lua_State *L, struct Ready *ready);
 } Ready;
+/* Puts it on the list, at once or not at all: callable from loop callbacks. Off again: list_remove(&ready->link). */
+void bind_make_ready(Bind *bind, Ready *ready);
 
 Bind *bind_get(lua_State *L); /* never NULL; raises out of memory */
 Loop *bind_loop(

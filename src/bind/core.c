@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 
 #include "bind/core.h"
+#include "bind/lchild.h"
 #include "bind/levent.h"
 #include "bind/lfile.h"
 #include "bind/lmask.h"
@@ -23,6 +24,7 @@ static const lua_CFunction parts[] = {
 	open_task,
 	open_coroutine,
 	open_file,
+	open_child,
 	NULL,
 };
 

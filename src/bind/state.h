@@ -132,7 +132,6 @@ bool bind_is_own_file(lua_State *L, const char *source);
 
 /* --- wait.c --- */
 
-void bind_make_ready(Bind *bind, Ready *ready);
 void wait_make_ready(Wait *wait);
 /* Takes a wait that will not go on out of everything it is linked into. */
 void wait_abandon(Wait *wait);

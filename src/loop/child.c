@@ -140,11 +140,12 @@ static int watch(Child *child, double timeout)
 
 int child_start(Loop *loop, Child *child, const Spawn *spawn, double timeout, SpawnStep *failed)
 {
-	int error = spawn_start(spawn, &child->process, failed);
-	if (error < 0)
-		return error;
+	int error;
 	child->loop = loop;
 	child->started_at = loop_now();
+	error = spawn_start(spawn, &child->process, failed);
+	if (error < 0)
+		return error;
 	child->state = CHILD_RUNNING;
 	error = watch(child, timeout);
 	if (error < 0) {
