@@ -95,6 +95,7 @@ void source_wake(Source *source, size_t count);
 /* Every waiter ends with "closed" (what is still queued may be taken first if `take` gives it). Idempotent. */
 void source_close(Source *source);
 bool source_has_waiters(const Source *source);
+Loop *source_loop(const Source *source); /* never NULL in `interest(source, true)` */
 
 /* The body of every method that waits. The object is at stack index 1 and stays there. Takes at once where something
  * is there and nobody waited before; else suspends the task (or drives the loop, outside tasks) until something is,

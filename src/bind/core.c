@@ -8,6 +8,7 @@
 #include <lua.h>
 #include <lauxlib.h>
 
+#include "bind/bind.h"
 #include "bind/core.h"
 #include "bind/lchild.h"
 #include "bind/levent.h"
@@ -25,12 +26,17 @@ static const lua_CFunction parts[] = {
 	open_coroutine,
 	open_file,
 	open_child,
+	open_channel,
+	open_timer,
+	open_signal,
+	open_select,
 	NULL,
 };
 
 /* A part is called with the module's table as its argument. */
 __attribute__((visibility("default"))) int luaopen_moonwatch_core(lua_State *L)
 {
+	bind_get(L); /* before all other objects, so that it is finalised last */
 	lua_newtable(L);
 	for (const lua_CFunction *part = parts; *part != NULL; part++) {
 		lua_pushcfunction(L, *part);

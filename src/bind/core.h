@@ -13,5 +13,9 @@ int open_errno(lua_State *L);
 int open_loop(lua_State *L);
 int open_task(lua_State *L);
 int open_coroutine(lua_State *L);
+int open_channel(lua_State *L);
+int open_timer(lua_State *L);
+int open_signal(lua_State *L);
+int open_select(lua_State *L);
 
 #endif

@@ -145,6 +145,10 @@ void wait_begin(lua_State *L, Wait *wait, double timeout);
 /* Waits for several sources at once; the array belongs to the caller and must outlive the wait. */
 void wait_enter(Wait *wait, Waiter *waiters, size_t count);
 int wait_suspend(lua_State *L, Bind *bind);
+/* This waiter is to look whether something is there. */
+void wait_wake(Waiter *waiter);
+/* The running function has taken so much without a yield that the others must get a turn. */
+bool wait_had_enough(lua_State *L, Bind *bind, double timeout);
 
 /* --- ltask.c --- */
 

@@ -26,6 +26,11 @@ void source_init(lua_State *L, Source *source, int (*take)(lua_State *L, Source 
 	list_init(&source->waiters);
 }
 
+Loop *source_loop(const Source *source)
+{
+	return source->bind->loop;
+}
+
 bool source_has_waiters(const Source *source)
 {
 	return !list_empty(&source->waiters);
@@ -37,7 +42,7 @@ static void set_interest(Source *source, bool on)
 		source->interest(source, on);
 }
 
-static void wake_waiter(Waiter *waiter)
+void wait_wake(Waiter *waiter)
 {
 	waiter->woken = true;
 	wait_make_ready(waiter->wait);
@@ -52,7 +57,7 @@ void source_wake(Source *source, size_t count)
 	for (List *link = source->waiters.next; link != &source->waiters && count > 0; count--) {
 		Waiter *waiter = list_item(link, Waiter, link);
 		link = link->next;
-		wake_waiter(waiter);
+		wait_wake(waiter);
 	}
 }
 
@@ -81,7 +86,7 @@ static void waiter_enter(Waiter *waiter, Wait *wait)
 	waiter->woken = false;
 	list_append(&source->waiters, &waiter->link);
 	if (source->closed)
-		wake_waiter(waiter);
+		wait_wake(waiter);
 	else if (first)
 		set_interest(source, true);
 }
@@ -314,14 +319,14 @@ static int source_wait(lua_State *L, Source *source, double timeout,
 	wait->one.source = source;
 	wait_enter(wait, &wait->one, 1);
 	if (is_there)
-		wake_waiter(&wait->one);
+		wait_wake(&wait->one);
 	if (is_there && bind->running == NULL)
 		loop_step(bind->loop, 0);
 	return wait_suspend(L, bind);
 }
 
 /* A task that could take for ever without a yield must let the others run now and then. */
-static bool has_had_enough(lua_State *L, Bind *bind, double timeout)
+bool wait_had_enough(lua_State *L, Bind *bind, double timeout)
 {
 	if (++bind->quick_takes < QUICK_TAKES || timeout == 0 || bind->nowait != NULL)
 		return false;
@@ -334,7 +339,7 @@ int source_get_with(
 {
 	bool enough = false;
 	if (list_empty(&source->waiters)) {
-		enough = has_had_enough(L, source->bind, timeout);
+		enough = wait_had_enough(L, source->bind, timeout);
 		int results = enough ? 0 : take(L, source);
 		if (results > 0)
 			return results;
