@@ -255,11 +255,21 @@ local function verdict(self, oracle, message, rel)
    fail(self, oracle, message, rel)
 end
 
+-- The history holds what is there, or it is no judge.
+local function check_history(self, snapshot)
+   for rel, entry in pairs(snapshot) do
+      if not self.history:existed(rel, entry.type == "directory") then
+         error(("the logs do not know %q\n%s"):format(rel, table.concat(self.history:about(rel, 12), "\n")), 0)
+      end
+   end
+end
+
 local function judge(self)
    local config = self.config
    local snapshot = probe.snapshot(self.root)
    local seen = visible_only(self, snapshot)
    feed_history(self)
+   check_history(self, snapshot)
    verdict(self, "replay", oracles.replay(self.model, seen))
    verdict(self, "entries", oracles.entries(function() return self.next_entry() end, seen))
    verdict(self, "lie", oracles.lie(self.events, self.history))

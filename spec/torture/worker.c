@@ -696,7 +696,7 @@ static void op_truncate(void)
 		return;
 	if (option.truncates && chance(50)) {
 		if (truncate(path_of(&path, file, NULL), below(8)) < 0)
-			return;
+			doubt(file);
 		return;
 	}
 	fd = open_entry(file->parent, file->name, O_WRONLY);
