@@ -413,8 +413,8 @@ describe("a torture run", function()
 end)
 
 -- The real one.
-local ok, moonwatch = pcall(require, "moonwatch")
-if ok and type(moonwatch) == "table" and moonwatch.watch then
+local moonwatch = require "moonwatch"
+if pcall(function() return moonwatch.watch end) then
    describe("the watcher under random work", function()
       helper.leaves_nothing()
 
