@@ -14,7 +14,8 @@
 
 local example = {}
 
--- { path =, title =, program = "moonwatch" | "lua5.4", arguments =, before = { commands }, steps = { { command =, shows = { lines } } } }
+-- { path =, title =, program = "moonwatch" or "lua5.4", arguments =, before = { commands },
+--   steps = { { command =, shows = { lines } } } }
 function example.read(path)
    local found = { path = path, before = {}, steps = {} }
    local lines = io.lines(path)
