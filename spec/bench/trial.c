@@ -11,7 +11,13 @@
  *
  * A consumer says "ready" on a line of its own output when all is watched. In a burst it is stopped while the load is
  * made, so that it meets a full queue, and goes on until it has said "end-N COUNT": how many events came before the
- * link of that name. Where it prints a line per event (LINES=1 in the environment) the lines are counted here. The CPU time is that of the whole process,
+ * link of that name. Programs that know nothing of this are told apart by the environment:
+ *
+ *     LINES=1      it prints a line per event: the lines are counted here
+ *     READY=word   what it says when it is ready; READY= (empty): nothing, it is ready when it rests
+ *     RESTS=1      it says nothing about events: a round ends when it rests, and the count is 0
+ *
+ * A process rests when its CPU clock stood still for 0.4 s. The CPU time is that of the whole process,
  * read from its clock at the kernel: no start-up, no other process.
  *
  * KIND: files   create, close after writing, delete: 3 records a file
@@ -110,6 +116,23 @@ static long wait_for_line(Consumer *consumer, const char *word, bool anywhere, l
 	exit(1);
 }
 
+static void nap(double seconds)
+{
+	time_t whole = (time_t)seconds;
+	struct timespec t = {.tv_sec = whole, .tv_nsec = (long)((seconds - (double)whole) * 1e9)};
+	nanosleep(&t, NULL);
+}
+
+static void wait_for_rest(clockid_t clock)
+{
+	int64_t before, now = read_clock(clock);
+	do {
+		before = now;
+		nap(0.4);
+		now = read_clock(clock);
+	} while (now - before > 300000 || now == 0); /* a timer of its own may tick */
+}
+
 static Consumer start_consumer(char **argv)
 {
 	int ends[2];
@@ -122,11 +145,15 @@ static Consumer start_consumer(char **argv)
 		execvp(argv[0], argv);
 		die(argv[0]);
 	}
+	const char *ready = getenv("READY");
 	close(ends[1]);
 	consumer.out = fdopen(ends[0], "r");
 	if (clock_getcpuclockid(consumer.pid, &consumer.clock) != 0)
 		die("clock of the consumer");
-	wait_for_line(&consumer, "ready", true, NULL);
+	if (ready == NULL || ready[0] != '\0')
+		wait_for_line(&consumer, ready == NULL ? "ready" : ready, true, NULL);
+	else
+		wait_for_rest(consumer.clock);
 	return consumer;
 }
 
@@ -181,7 +208,8 @@ static void remove_marks(const char *root, long rounds)
 static void burst(
 	const char *root, const char *kind, long files, long rounds, long spread, char **argv)
 {
-	bool lines = getenv("LINES") != NULL, moves = strcmp(kind, "moves") == 0;
+	bool lines = getenv("LINES") != NULL, rests = getenv("RESTS") != NULL;
+	bool moves = strcmp(kind, "moves") == 0;
 	remove_marks(root, rounds);
 	Consumer consumer = start_consumer(argv);
 	for (long round = 1; round <= rounds; round++) {
@@ -195,7 +223,11 @@ static void burst(
 			die(mark);
 		int64_t before = read_clock(consumer.clock);
 		kill(consumer.pid, SIGCONT);
-		long others = wait_for_line(&consumer, word, lines, &count);
+		long others = 0;
+		if (rests)
+			wait_for_rest(consumer.clock);
+		else
+			others = wait_for_line(&consumer, word, lines, &count);
 		printf(
 			"%lld %ld\n", (long long)(read_clock(consumer.clock) - before), lines ? others : count);
 		fflush(stdout);
@@ -229,13 +261,6 @@ static void setup(long rounds, char **argv)
 		fflush(stdout);
 		end_consumer(&consumer);
 	}
-}
-
-static void nap(double seconds)
-{
-	struct timespec t = {
-		.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-	nanosleep(&t, NULL);
 }
 
 static void idle(double seconds, char **argv)
