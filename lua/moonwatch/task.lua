@@ -77,7 +77,7 @@ end
 
 --- Runs `fn(...)` for at most so many seconds. Returns its results, or nil, "timeout", ETIMEDOUT with `fn` cancelled.
 function task.timeout(seconds, fn, ...)
-   if type(seconds) ~= "number" or not (seconds >= 0) then core.misuse "timeout: a number of seconds is needed" end
+   if type(seconds) ~= "number" or seconds ~= seconds or seconds < 0 then core.misuse "timeout: a number of seconds is needed" end
    if type(fn) ~= "function" then core.misuse "timeout: a function is needed" end
    local guard <close> = guarded "timeout"
    local child = guard.group:spawn("timeout", fn, ...)

@@ -68,8 +68,8 @@ end)
 
 describe("what a command inherits", function()
    it("is three descriptors and default signals", function()
-      local out = show("much_open", sh [[ls /proc/$$/fd | tr '\n' ' '; sed -n 's/^Sig\(Blk\|Ign\):\t0*/\1=/p' /proc/$$/status]])
-      assert.equal("0 1 2 Blk=\nIgn=\ncode 0\n", out)
+      local out = show("much_open", sh [[ls -m /proc/$$/fd; sed -n 's/^Sig\(Blk\|Ign\):\t0*/\1=/p' /proc/$$/status]])
+      assert.equal("0, 1, 2\nBlk=\nIgn=\ncode 0\n", out)
    end)
 
    it("is not a descriptor of ours that has the number of a standard one", function()
