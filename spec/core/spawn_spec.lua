@@ -68,8 +68,10 @@ end)
 
 describe("what a command inherits", function()
    it("is three descriptors and default signals", function()
-      local out = show("much_open", sh [[ls -m /proc/$$/fd; sed -n 's/^Sig\(Blk\|Ign\):\t0*/\1=/p' /proc/$$/status]])
-      assert.equal("0, 1, 2\nBlk=\nIgn=\ncode 0\n", out)
+      -- A pipe would be one descriptor more for a moment, and a shell blocks its signals while it starts a program.
+      local out = show("much_open", sh [[ls -m /proc/$$/fd
+         while read key value; do case $key in SigBlk:|SigIgn:) echo $key $value; esac; done </proc/$$/status]])
+      assert.equal("0, 1, 2\nSigBlk: 0000000000000000\nSigIgn: 0000000000000000\ncode 0\n", out)
    end)
 
    it("is not a descriptor of ours that has the number of a standard one", function()
