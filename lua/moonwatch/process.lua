@@ -125,11 +125,12 @@ end
 
 -- A task that hands each line to a function of the user's. One that raises is told, and the next line goes on.
 local function hand_over_lines(handle, which, fn)
-   core.spawn(("%s of %s"):format(which, tostring(handle)), function()
+   local name = ("%s of %s"):format(which, tostring(handle))
+   core.spawn(name, function()
       local _ <close> = setmetatable({}, { __close = function() handle:_release() end })
       for line in handle:lines(which) do
          local ok, message = xpcall(fn, debug.traceback, line)
-         if not ok then core.spawn(nil, error, message, 0) end
+         if not ok then core.spawn(name, error, message, 0) end
       end
    end)
 end

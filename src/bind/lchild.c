@@ -694,7 +694,9 @@ static int l_process(lua_State *L)
 	lua_settop(L, 2);
 	luaL_checkstack(L, 40, NULL);
 	lua_pushnil(L);
-	Start start = {.process = push_process(L), .loop = bind_loop(L), .theirs = {-1, -1, -1}};
+	/* The loop comes first, so that lua_close takes it last. */
+	Start start = {.loop = bind_loop(L), .theirs = {-1, -1, -1}};
+	start.process = push_process(L);
 	read_success(L, start.process);
 	make_streams(L, start.process);
 	int error = prepare(L, &start);
