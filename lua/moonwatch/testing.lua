@@ -454,6 +454,26 @@ local function watch(world, runtime)
    return true
 end
 
+local function explain(world, runtime, path)
+   for _, watched in ipairs(world.watched) do
+      if watched.runtime == runtime and watched:place(path) then
+         return true, "watched under " .. watched:place(path)
+      end
+   end
+   return false, "not watched"
+end
+
+-- The rules of one engine are no longer told.
+local function forget_watched(world, engine)
+   local kept = {}
+   for _, watched in ipairs(world.watched) do
+      if watched.runtime.engine ~= engine then
+         kept[#kept + 1] = watched
+      end
+   end
+   world.watched = kept
+end
+
 local function entries(world, runtime)
    local found = {}
    for _, watched in ipairs(world.watched) do
@@ -480,7 +500,7 @@ local function start_run(world, run)
    task.run = run
    run.task = task
    task.on_end = function()
-      world.set.engine:finished(run, outcome or { ok = false, err = "cancelled" })
+      run.runtime.engine:finished(run, outcome or { ok = false, err = "cancelled" })
    end
 end
 
@@ -497,7 +517,8 @@ local function stop_run(world, run)
 end
 
 local function engine_world(world)
-   return {
+   local made
+   made = {
       now = function() return world.time end,
       wall = function() return world.time + world.wall_offset end,
       random = function() return 0.5 end,
@@ -507,6 +528,9 @@ local function engine_world(world)
       exists = function(path) return world.tree[path] ~= nil end,
       rearm = function() end,
       watch = function(runtime) return watch(world, runtime) end,
+      unmute = function() end,
+      adopt = function(runtime) return watch(world, runtime) end,
+      explain = function(runtime, path) return explain(world, runtime, path) end,
       entries = function(runtime) return entries(world, runtime) end,
       start = function(run) start_run(world, run) end,
       stop = function(run) stop_run(world, run) end,
@@ -532,8 +556,10 @@ local function engine_world(world)
          end
          return nil, "timeout", ETIMEDOUT
       end,
-      close = function() world.watched = {} end,
+      all_ended = function() return true end,
+      close = function() forget_watched(world, made.engine) end,
    }
+   return made
 end
 
 -- What scripts see as `moonwatch`: the module, where waiting and processes are made up.
@@ -610,8 +636,6 @@ local function new_world(options)
    end }
    local core = options.core or require "moonwatch.core"
    world.settle, world.patterns = core.settle, core.pattern
-   world.set = set.new { jobs = options.jobs, max_errors = options.max_errors,
-      world = function() return engine_world(world) end }
    return world
 end
 
@@ -624,21 +648,39 @@ local function chunk_of(script, environment)
    return loadfile(script, "t", environment)
 end
 
+-- Reads a script into a new set of rules.
+local function read_set(world, script, options)
+   local rules = set.new { jobs = options.jobs, max_errors = options.max_errors,
+      world = function() return engine_world(world) end }
+   world.environment = rules:environment(kit_of(world), options.arg or {})
+   local chunk, message = chunk_of(script, world.environment)
+   if not chunk then
+      error(message, 3)
+   end
+   chunk()
+   return rules
+end
+
 -- Loads a rule script (its path, its text where that has several lines, or a function that is given the globals) into a
 -- new world and starts its rules. options: what is there at the start, files = { path = text } and processes =
 -- { command = behaviour }; clock = "HH:MM"; jobs; arg.
 function testing.load(script, options)
    options = options or {}
    local world = new_world(options)
-   world.environment = world.set:environment(kit_of(world), options.arg or {})
-   local chunk, message = chunk_of(script, world.environment)
-   if not chunk then
-      error(message, 2)
-   end
-   chunk()
+   world.options = options
+   world.set = read_set(world, script, options)
    assert(world.set:start())
    world:pass(0)
    return world
+end
+
+-- Reloads: the rules of another script take over from those at work.
+function World:reload(script)
+   local following = read_set(self, script, self.options)
+   assert(following:succeed(self.set))
+   self.set = following
+   self:pass(0)
+   return self
 end
 
 return testing

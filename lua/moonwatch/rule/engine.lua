@@ -13,6 +13,7 @@
 --   entries(runtime)       the matches that are there now, as changes of op "create"
 --   rearm(time)            the earliest deadline is now this; call engine:tick() then
 --   log                    debug, info, warn, error
+--   on_end()               something may have become idle
 --
 -- and calls feed, tick and finished. The real world is world.lua, a made-up one moonwatch.testing: the rules between
 -- them cannot tell the difference.
@@ -86,6 +87,7 @@ function engine:tick()
       self.armed = deadline
       self.world.rearm(deadline)
    end
+   self:tell_end()
 end
 
 -- A runtime has something to start.
@@ -111,16 +113,19 @@ function engine:pump()
    end
 end
 
--- The run has ended. Called by the world exactly once for each start.
-function engine:finished(run, outcome)
-   run.runtime:finished(run, outcome, self:now())
+-- The run has ended. Called by the world exactly once for each start; a run may have gone over to another engine.
+function engine.finished(_, run, outcome)
+   local owner = run.runtime
+   local self = owner.engine
+   owner:finished(run, outcome, self:now())
    self:pump()
-   self:tell_idle(run.runtime)
+   self:tell_end()
 end
 
-function engine:tell_idle(changed)
-   if self.on_idle and changed:is_idle() then
-      self.on_idle(changed)
+-- Something may have become idle that somebody waits for.
+function engine:tell_end()
+   if self.world.on_end then
+      self.world.on_end()
    end
 end
 

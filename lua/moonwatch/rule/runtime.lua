@@ -478,7 +478,6 @@ function runtime:unlock(key, now)
    self.engine:at(now + self.spec.cooldown, function(at)
       self:release(key)
       self:look(at)
-      self.engine:tell_idle(self)
    end)
 end
 
@@ -506,12 +505,20 @@ function runtime:resume()
    end
 end
 
--- Ends what runs, starts nothing more.
-function runtime:stop()
+-- Starts nothing more; what runs goes on, but a service ends.
+function runtime:retire()
    self.paused = "stopped"
    for _, timer in ipairs { "clock", "gather_timer" } do
       self.engine:cancel(self[timer])
    end
+   if self.spec.service then
+      self:stop()
+   end
+end
+
+-- Ends what runs, starts nothing more.
+function runtime:stop()
+   self.paused = "stopped"
    for _, item in pairs(self.items) do
       if item.run then
          self:stop_run(item.run, "stop")

@@ -9,6 +9,7 @@ local clock = require "moonwatch.rule.clock"
 local declare = require "moonwatch.rule.declare"
 local engine = require "moonwatch.rule.engine"
 local spec = require "moonwatch.rule.spec"
+local succession = require "moonwatch.rule.succession"
 
 local set = {}
 set.__index = set
@@ -56,19 +57,45 @@ function methods:idle(timeout)
    return inside.set.world.idle(runtime, timeout)
 end
 
+-- The last run as a plain table.
+local function last_of(last)
+   return last and {
+      ok = last.ok, err = last.err, seconds = last.seconds, wall = last.wall, reason = last.reason, try = last.try,
+      changes = last.changes, code = last.result and last.result.code, signal = last.result and last.result.signal,
+   }
+end
+
 -- What it does at this moment: a plain table.
 function methods:status()
    local runtime = started(self)
-   return declare.copy {
-      name = runtime.spec.name, state = runtime:state(), paused = runtime.pause_reason or runtime.paused,
-      held_by = runtime.held_by, running = runtime.running, runs = runtime.stats.runs,
-      failures = runtime.stats.failures, pending = runtime.gather and runtime.gather:pending() or 0,
-      queued = #runtime.queue,
-      last = runtime.stats.last and {
-         ok = runtime.stats.last.ok, err = runtime.stats.last.err, seconds = runtime.stats.last.seconds,
-         wall = runtime.stats.last.wall, reason = runtime.stats.last.reason, changes = runtime.stats.last.changes,
-      },
+   return {
+      name = runtime.spec.name, position = runtime.spec.position, mode = runtime.spec.mode, state = runtime:state(),
+      paused = runtime.pause_reason or runtime.paused, held_by = runtime.held_by,
+      running = runtime.running, queued = #runtime.queue, pending = runtime.gather and runtime.gather:pending() or 0,
+      runs = runtime.stats.runs, failures = runtime.stats.failures, last = last_of(runtime.stats.last),
    }
+end
+
+-- Would a change at this path fire it: true or false, and why, in words.
+function methods:explain(path)
+   local runtime, inside = started(self)
+   local compiled = inside.spec
+   if compiled.next_time then
+      return false, "it runs by the clock"
+   end
+   local is_watched, why = inside.set.world.explain(runtime, path)
+   if not is_watched then
+      return false, why
+   elseif runtime.paused then
+      return false, ("it is paused%s; %s"):format(
+         runtime.pause_reason and " (" .. runtime.pause_reason .. ")" or "", why)
+   end
+   local ops = {}
+   for op in pairs(compiled.ops) do
+      ops[#ops + 1] = op
+   end
+   table.sort(ops)
+   return true, ("on %s; %s"):format(table.concat(ops, ", "), why)
 end
 
 local function show_action(action)
@@ -129,6 +156,8 @@ function set.new(options)
    return setmetatable({ rules = {}, by_name = {}, options = options or {} }, set)
 end
 
+local join -- below
+
 local function add(self, compiled)
    local other = self.by_name[compiled.name]
    if other then
@@ -139,7 +168,7 @@ local function add(self, compiled)
    self.rules[#self.rules + 1] = rule
    self.by_name[compiled.name] = rule
    if self.engine then
-      local ok, message = self:join(rule)
+      local ok, message = join(self, rule)
       if not ok then
          declare.misuse("%s", message)
       end
@@ -160,17 +189,27 @@ function set:declare_timer(name, fn, next_time)
    return add(self, spec.timer(name, fn, next_time, declare.position()))
 end
 
--- Gives a rule its runtime and lets it work.
-function set:join(rule)
+-- Gives the set its world and every rule its runtime; nothing is watched yet.
+function set:prepare()
+   self.world = self.options.world(self)
+   self.engine = engine.new(self.world, self.options)
+   self.world.engine = self.engine
+   for _, rule in ipairs(self.rules) do
+      hidden[rule].runtime = self.engine:add(hidden[rule].spec, rule)
+   end
+end
+
+-- A rule that is declared while the set is at work.
+function join(self, rule)
    local inside = hidden[rule]
-   inside.runtime = self.engine:add(inside.spec, rule)
-   local ok, message, errno = self.world.watch(inside.runtime)
+   local runtime = self.engine:add(inside.spec, rule)
+   local ok, message, errno = self.world.watch(runtime)
    if not ok then
-      self.engine:remove(inside.runtime)
-      inside.runtime = nil
+      self.engine:remove(runtime)
       return nil, ("%s: %s"):format(inside.spec.subject, message), errno
    end
-   inside.runtime:start()
+   inside.runtime = runtime
+   runtime:start()
    return true
 end
 
@@ -179,26 +218,29 @@ function set:start()
    if self.engine then
       return true
    end
-   self.world = self.options.world(self)
-   self.engine = engine.new(self.world, self.options)
-   self.world.engine, self.engine.on_idle = self.engine, self.world.on_idle
-   for _, rule in ipairs(self.rules) do
-      local ok, message, errno = self:join(rule)
+   self:prepare()
+   for _, runtime in ipairs(self.engine.runtimes) do
+      local ok, message, errno = self.world.watch(runtime)
       if not ok then
-         self:stop()
-         return nil, message, errno
+         self:retire()
+         return nil, ("%s: %s"):format(runtime.spec.subject, message), errno
       end
+   end
+   for _, runtime in ipairs(self.engine.runtimes) do
+      runtime:start()
    end
    return true
 end
 
--- Ends everything politely; running processes get their stop signal.
-function set:stop()
-   if not self.engine then
-      return
-   end
+-- Takes over from a set at work (a reload): true, or nil, message, errno with that one as it was.
+function set:succeed(old)
+   return succession.succeed(self, old)
+end
+
+-- Starts nothing more and watches no more; what still runs here goes on, but for services.
+function set:retire()
    for _, runtime in ipairs(self.engine.runtimes) do
-      runtime:stop()
+      runtime:retire()
    end
    self.world.close()
    for _, rule in ipairs(self.rules) do
@@ -207,8 +249,41 @@ function set:stop()
    self.engine, self.world = nil, nil
 end
 
+-- Ends everything politely: what runs gets its stop signal. With a timeout it waits for the end of the runs: true, or
+-- nil, "timeout", ETIMEDOUT.
+function set:stop(timeout)
+   if not self.engine then
+      return true
+   end
+   local world, runtimes = self.world, self.engine.runtimes
+   for _, runtime in ipairs(runtimes) do
+      runtime:stop()
+   end
+   self:retire()
+   if timeout then
+      return world.all_ended(runtimes, timeout)
+   end
+   return true
+end
+
 function set:find(name)
    return self.by_name[name]
+end
+
+-- The runtime of the rule of this name, where the set is at work.
+function set:runtime(name)
+   local rule = self.by_name[name]
+   return rule and hidden[rule].runtime
+end
+
+-- A list of { rule = name, fires = boolean, why = words } for a change at this path.
+function set:explain(path)
+   local list = {}
+   for i, rule in ipairs(self.rules) do
+      local fires, why = rule:explain(path)
+      list[i] = { rule = rule.name, fires = fires, why = why }
+   end
+   return list
 end
 
 -- true once every rule is idle at the same moment; nil, "timeout", ETIMEDOUT.

@@ -55,34 +55,62 @@ local notices = {
    end,
 }
 
-local function read(self, runtime, watcher)
-   for event in watcher:each() do
+-- `place.runtime` is whom the events are for: a reload puts another one there.
+local function read(place)
+   for event in place.watcher:each() do
+      local runtime = place.runtime
       local notice = notices[event.op]
       if notice then
-         notice(self, runtime, event)
+         notice(runtime.world, runtime, event)
       end
       runtime:feed(event, event.time)
    end
 end
 
-local function watch(moonwatch, self, runtime)
-   local spec = runtime.spec
-   if spec.next_time then
-      return true
-   end
+local function watch_options(spec)
    local options = declare.copy(spec.watch_options)
    options.events = { table.unpack(EVENTS) }
    if spec.ops.attrib then
       options.events[#options.events + 1] = "attrib"
    end
-   local watcher, message, errno = moonwatch.watch(spec.watch, options)
+   return options
+end
+
+-- Opens the rule's watcher and its reader; muted, it tells nothing until `unmute`.
+local function watch(moonwatch, self, runtime, is_muted)
+   local spec = runtime.spec
+   if spec.next_time then
+      return true
+   end
+   local watcher, message, errno = moonwatch.watch(spec.watch, watch_options(spec))
    if not watcher then
       return nil, message, errno
+   elseif is_muted then
+      watcher:pause()
+      self.muted[watcher] = true
    end
-   runtime.watcher = watcher
-   self.watchers[watcher] = true
-   runtime.reader = moonwatch.spawn("rule " .. spec.name, read, self, runtime, watcher)
+   local place = { watcher = watcher, runtime = runtime }
+   runtime.watcher, runtime.place = watcher, place
+   self.watchers[watcher] = place
+   moonwatch.spawn("rule " .. spec.name, read, place)
    return true
+end
+
+local function unmute(self)
+   for watcher in pairs(self.muted) do
+      watcher:resume()
+   end
+   self.muted = {}
+end
+
+-- Takes over the watcher of a forerunner, with its reader and whatever that has still to read.
+local function adopt(self, runtime, forerunner)
+   local watcher, place = forerunner.watcher, forerunner.place
+   forerunner.world.watchers[watcher] = nil
+   self.watchers[watcher] = place
+   place.runtime = runtime
+   runtime.watcher, runtime.place = watcher, place
+   forerunner.watcher, forerunner.place = nil, nil
 end
 
 -- What is there now, as changes: for `start` and `trigger` with each.
@@ -220,13 +248,19 @@ local function idle(moonwatch, self, runtime, timeout)
       elseif deadline and left() == 0 then
          return nil, "timeout", ETIMEDOUT
       end
-      self.idlers[#self.idlers + 1] = moonwatch.channel(1)
-      self.idlers[#self.idlers]:get(left())
+      self.wait_for_an_end(left())
    end
    if not ok then
       return nil, message, errno
    end
    return true
+end
+
+-- Waits until a run ends, or the time is over.
+local function wait_for_an_end(moonwatch, self, timeout)
+   local channel = moonwatch.channel(1)
+   self.idlers[#self.idlers + 1] = channel
+   channel:get(timeout)
 end
 
 local function wake_idlers(self)
@@ -235,6 +269,25 @@ local function wake_idlers(self)
    for _, channel in ipairs(idlers) do
       channel:put(true, 0)
    end
+end
+
+-- Waits until nothing of these runs any more.
+local function all_ended(moonwatch, self, runtimes, timeout)
+   local deadline = moonwatch.now() + timeout
+   for _, runtime in ipairs(runtimes) do
+      while runtime.running > 0 do
+         if moonwatch.now() >= deadline then
+            return nil, "timeout", ETIMEDOUT
+         end
+         self.wait_for_an_end(deadline - moonwatch.now())
+      end
+   end
+   return true
+end
+
+local function explain(runtime, path)
+   local watcher = runtime.watcher
+   return watcher:covers(path), watcher:explain(path)
 end
 
 -- The whole ------------------------------------------------------------------------------------------------------
@@ -257,19 +310,23 @@ function world.new(options)
       now = moonwatch.now, wall = os.time, random = math.random,
       settle = core.settle, pattern = core.pattern,
       log = options.log or log.new(), budget = options.budget or 10,
-      watchers = {}, idlers = {},
+      watchers = {}, muted = {}, idlers = {},
       exists = function(path) return core.kind(path) ~= nil end,
-      entries = entries,
+      entries = entries, explain = explain,
    }
    local disarm
    self.rearm, disarm = new_alarm(moonwatch, self)
-   function self.watch(runtime) return watch(moonwatch, self, runtime) end
+   function self.watch(runtime, is_muted) return watch(moonwatch, self, runtime, is_muted) end
+   function self.unmute() unmute(self) end
+   function self.adopt(runtime, forerunner) adopt(self, runtime, forerunner) end
+   function self.wait_for_an_end(timeout) wait_for_an_end(moonwatch, self, timeout) end
+   function self.all_ended(runtimes, timeout) return all_ended(moonwatch, self, runtimes, timeout) end
    function self.start(run) start(moonwatch, self, run) end
    function self.stop(run) stop(moonwatch, self, run) end
    function self.signal(run, name) signal(self, run, name) end
    function self.execute(run, given) return execute(moonwatch, run, given) end
    function self.idle(runtime, timeout) return idle(moonwatch, self, runtime, timeout) end
-   function self.on_idle() wake_idlers(self) end
+   function self.on_end() wake_idlers(self) end
    function self.close() close(self, disarm) end
    return self
 end

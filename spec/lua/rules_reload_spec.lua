@@ -1,0 +1,109 @@
+-- SPDX-License-Identifier: MIT
+--
+-- A reload: the rules of the same name take over what was gathered, what waits and what runs.
+
+local core = require "moonwatch.core"
+if not (core.settle and core.pattern) then return end
+
+local testing = require "moonwatch.testing"
+
+local function ran(world, name)
+   local lines = {}
+   for i, argv in ipairs(world:runs(name)) do lines[i] = table.concat(argv, " ") end
+   return lines
+end
+
+local function script(keys, name)
+   return ('\nrule "%s" { watch = "src", settle = 0.2, %s }'):format(name or "r", keys)
+end
+
+describe("a reload", function()
+   it("keeps what was gathered", function()
+      local world = testing.load(script 'run = { "old", "{rels}" }')
+      world:save("src/a"):pass(0.1):reload(script 'run = { "new", "{rels}" }'):pass(5)
+      assert.same({ "new a" }, ran(world))
+   end)
+
+   it("keeps it under other settings too", function()
+      local world = testing.load(script 'run = { "old", "{rels}" }')
+      world:save("src/a"):pass(0.1):reload(script 'max_wait = 3, run = { "new", "{rels}" }'):pass(5)
+      assert.same({ "new a" }, ran(world))
+   end)
+
+   it("leaves a running job alone, and its key locked", function()
+      local world = testing.load(script 'run = { "x", "{rels}" }', { processes = { x = { seconds = 2 } } })
+      world:save("src/a"):pass(1)
+      world:reload(script 'run = { "x", "{rels}" }'):save("src/b"):pass(0.9)
+      assert.same({ "x a" }, ran(world))
+      assert.same({}, world.records[1].signals)
+      world:pass(5)
+      assert.same({ "x a", "x b" }, ran(world))
+      assert.is_true(world:rule("r"):idle())
+   end)
+
+   it("restarts a job of before by the policy of now", function()
+      local world = testing.load(script 'run = { "x", "{rels}" }', { processes = { x = { seconds = 9 } } })
+      world:save("src/a"):pass(1):reload(script 'busy = "restart", run = { "y", "{rels}" }')
+      world:save("src/b"):pass(5)
+      assert.same({ "x a", "y a b" }, ran(world))
+   end)
+
+   it("keeps what waits for its turn and what is to be tried again", function()
+      local world = testing.load(script 'limit = 1, retry = { delay = 5 }, each = { "x", "{rel}" }',
+         { processes = { x = { seconds = 1, code = 1 } } })
+      world:save("src/a"):save("src/b"):pass(1.5)
+      world:reload(script 'limit = 1, retry = { delay = 5 }, each = { "y", "{rel}" }'):pass(20)
+      assert.same({ "x a", "x b", "y a", "y b" }, ran(world))
+   end)
+
+   it("keeps a service running that is the same, and restarts another", function()
+      local world = testing.load(script 'service = { "server" }', { processes = { server = { seconds = 1e9 } } })
+      world:pass(1):reload(script 'service = { "server" }'):pass(1)
+      assert.same({ "server" }, ran(world))
+      world:reload(script 'service = { "server", "-v" }'):pass(1)
+      assert.same({ "server", "server -v" }, ran(world))
+      assert.same({ { "server", "-v" } }, world:running())
+      world:reload(script('run = { "x" }', "other")):pass(1)
+      assert.same({}, world:running())
+   end)
+
+   it("starts what is new and forgets what is gone", function()
+      local world = testing.load(script 'run = { "old" }')
+      world:reload(script('start = true, run = { "new" }', "n")):save("src/a"):pass(5)
+      assert.same({ "new", "new" }, ran(world))
+   end)
+
+   it("does not start again what was at work", function()
+      local world = testing.load(script 'start = true, run = { "x" }')
+      world:reload(script 'start = true, run = { "x" }'):pass(5)
+      assert.same({ "x" }, ran(world))
+   end)
+
+   it("keeps a rule paused that somebody paused", function()
+      local world = testing.load(script 'run = { "x" }')
+      world:rule("r"):pause()
+      world:save("src/a"):reload(script 'run = { "x" }'):pass(5)
+      assert.same({}, ran(world))
+      world:rule("r"):resume()
+      world:pass(1)
+      assert.same({ "x" }, ran(world))
+   end)
+
+   it("loses nothing in five hundred of them, at any moment", function()
+      local text = script 'settle = 0.01, limit = 2, each = { "x", "{rel}" }'
+      text = text:gsub("settle = 0.2, ", "")
+      local world = testing.load(text, { processes = { x = { seconds = 0.05 } } })
+      for i = 1, 500 do
+         world:save("src/" .. i):pass(0.001 * (i % 37)):reload(text)
+      end
+      world:pass(60)
+      local seen, twice = {}, 0
+      for _, argv in ipairs(world:runs()) do
+         twice = twice + (seen[argv[2]] and 1 or 0)
+         seen[argv[2]] = true
+      end
+      local count = 0
+      for _ in pairs(seen) do count = count + 1 end
+      assert.same({ 500, 0, true }, { count, twice, world:rule("r"):idle() })
+   end)
+end)
