@@ -21,6 +21,7 @@ static const lua_CFunction parts[] = {
 	open_event,
 	open_pattern,
 	open_errno,
+	open_system,
 	open_loop,
 	open_task,
 	open_coroutine,
