@@ -70,7 +70,7 @@ $(ARCHIVE): $(OBJECTS) $(EMBEDDED)
 
 $(BUILD)/bin/moonwatch: $(HOST_OBJ) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) -rdynamic $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(EV_LIBS)
+	$(call say,LINK)$(CC) -rdynamic $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(EV_LIBS) -lm
 
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)
