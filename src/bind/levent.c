@@ -401,10 +401,11 @@ static int l_table(lua_State *L)
 	Event *event = check(L);
 	lua_newtable(L);
 	for (int field = FIELD_OP; field < FIELD_FLAG + NOTIFY_FLAG_COUNT; field++) {
-		if (field == FIELD_WATCH)
+		bool is_flag = field >= FIELD_FLAG;
+		bool is_all = is_flag && notify_flags[field - FIELD_FLAG].bits == NOTIFY_ALL_EVENTS;
+		if (field == FIELD_WATCH || is_all)
 			continue;
 		push_field(L, 1, event, field);
-		bool is_flag = field >= FIELD_FLAG;
 		if (lua_isnil(L, -1) || (is_flag && !lua_toboolean(L, -1)))
 			lua_pop(L, 1);
 		else

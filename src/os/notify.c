@@ -37,6 +37,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -182,4 +183,53 @@ int notify_next(NotifyReader *reader, NotifyRecord *record)
 		.name_length = (uint16_t)length,
 	};
 	return 1;
+}
+
+/* --- what the kernel has -------------------------------------------------------------------------------------- */
+
+static int compare(const void *left, const void *right)
+{
+	int a = *(const int *)left, b = *(const int *)right;
+	return (a > b) - (a < b);
+}
+
+/* Appends one; the room doubles at every power of two from 16 on. */
+static int append(int **wds, size_t *count, int wd)
+{
+	size_t used = *count;
+	if (used == 0 || (used >= 16 && (used & (used - 1)) == 0)) {
+		int *grown = realloc(*wds, (used == 0 ? 16 : used * 2) * sizeof **wds);
+		if (grown == NULL)
+			return -ENOMEM;
+		*wds = grown;
+	}
+	(*wds)[used] = wd;
+	*count = used + 1;
+	return 0;
+}
+
+int notify_list(int fd, int **wds, size_t *count)
+{
+	char path[sizeof "/proc/self/fdinfo/" + 12], line[512];
+	int *list = NULL, wd, error = 0;
+	size_t found = 0;
+	snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+	FILE *info = fopen(path, "re");
+	if (info == NULL)
+		return -errno;
+	while (error == 0 && fgets(line, sizeof line, info) != NULL)
+		if (sscanf(line, "inotify wd:%x", (unsigned *)&wd) == 1)
+			error = append(&list, &found, wd);
+	if (error == 0 && ferror(info))
+		error = -EIO;
+	fclose(info);
+	if (error != 0) {
+		free(list);
+		return error;
+	}
+	if (found > 1)
+		qsort(list, found, sizeof *list, compare);
+	*wds = list;
+	*count = found;
+	return 0;
 }

@@ -42,6 +42,10 @@
 #define NOTIFY_CLOSE (NOTIFY_CLOSE_WRITE | NOTIFY_CLOSE_NOWRITE)
 #define NOTIFY_MOVE (NOTIFY_MOVED_FROM | NOTIFY_MOVED_TO)
 #define NOTIFY_ALL_EVENTS 0x00000fffu
+/* Every bit that the kernel takes. */
+#define NOTIFY_ALL_BITS                                                                            \
+	(NOTIFY_ALL_EVENTS | NOTIFY_UNASKED | NOTIFY_ONLYDIR | NOTIFY_DONT_FOLLOW | NOTIFY_EXCL_UNLINK |   \
+		NOTIFY_MASK_CREATE | NOTIFY_MASK_ADD | NOTIFY_ISDIR | NOTIFY_ONESHOT)
 /* Told whether asked for or not. */
 #define NOTIFY_UNASKED (NOTIFY_UNMOUNT | NOTIFY_Q_OVERFLOW | NOTIFY_IGNORED)
 
@@ -97,6 +101,10 @@ int notify_pending(int fd);
 /* 1 with *record filled; 0 at the end; -EBADMSG where the rest is no whole record (the reader stays
  * there). */
 int notify_next(NotifyReader *reader, NotifyRecord *record);
+
+/* The descriptors of the watches that the kernel has now, ascending: *wds is to be freed (NULL with count 0). 0 or a
+ * negative errno. Slow: for after an overflow, when it may have swallowed the end of some. */
+int notify_list(int fd, int **wds, size_t *count);
 
 static inline NotifyReader notify_reader(const void *bytes, size_t size)
 {
