@@ -121,6 +121,11 @@ Loop *bind_loop(lua_State *L)
 	return bind->loop;
 }
 
+Loop *bind_loop_of(Bind *bind)
+{
+	return bind_open_loop(bind) < 0 ? NULL : bind->loop;
+}
+
 __attribute__((visibility("default"))) int moonwatch_set_loop(lua_State *L, struct ev_loop *loop)
 {
 	Bind *bind = bind_get(L);

@@ -32,6 +32,8 @@ void bind_make_ready(Bind *bind, Ready *ready);
 Bind *bind_get(lua_State *L); /* never NULL; raises out of memory */
 Loop *bind_loop(
 	lua_State *L); /* the loop, opened now if need be; raises where it cannot be opened */
+/* The same for C that has only a Bind (a source's interest): NULL where it cannot be opened. */
+Loop *bind_loop_of(Bind *bind);
 
 /* --- failures ------------------------------------------------------------------------------------------------- */
 

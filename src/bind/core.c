@@ -13,6 +13,8 @@
 #include "bind/lchild.h"
 #include "bind/levent.h"
 #include "bind/lfile.h"
+#include "bind/linotify.h"
+#include "bind/llimits.h"
 #include "bind/lmask.h"
 #include "bind/lpattern.h"
 
@@ -31,6 +33,8 @@ static const lua_CFunction parts[] = {
 	open_timer,
 	open_signal,
 	open_select,
+	open_inotify,
+	open_limits,
 	NULL,
 };
 

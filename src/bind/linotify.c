@@ -140,7 +140,8 @@ static bool hand_over(
 	return false;
 }
 
-void inotify_queue(lua_State *L, Inotify *self, int object, Watch *watch, const NotifyRecord *record)
+void inotify_queue(
+	lua_State *L, Inotify *self, int object, Watch *watch, const NotifyRecord *record)
 {
 	watch_push(L, object, watch);
 	push_watch_event(L, self, -1, watch, record);
@@ -221,8 +222,8 @@ static bool route_overflow(
 static bool is_plain(const Watch *watch, const NotifyRecord *record, Audience audience)
 {
 	return watch->sharer == NULL && audience != NOBODY && watch->handler == (audience == HANDLER) &&
-		   watch->active && (watch->mask & record->mask & NOTIFY_ALL_EVENTS) != 0 &&
-		   !((record->mask & NOTIFY_UNASKED) | (watch->mask & NOTIFY_ONESHOT));
+		watch->active && (watch->mask & record->mask & NOTIFY_ALL_EVENTS) != 0 &&
+		!((record->mask & NOTIFY_UNASKED) | (watch->mask & NOTIFY_ONESHOT));
 }
 
 /* Stack: table, watch object; they become the event, or handler and event. */
@@ -537,10 +538,10 @@ static void read_option(lua_State *L, bool *inheritable, bool *coalesce)
 {
 	const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
 	if (key == NULL)
-		bind_misuse(L, "the options of moonwatch.inotify have names, not %s",
-			luaL_tolstring(L, -2, NULL));
+		bind_misuse(
+			L, "the options of moonwatch.inotify have names, not %s", luaL_tolstring(L, -2, NULL));
 	bool *option = strcmp(key, "inheritable") == 0 ? inheritable
-				   : strcmp(key, "coalesce") == 0  ? coalesce
+		: strcmp(key, "coalesce") == 0             ? coalesce
 												   : NULL;
 	if (option == NULL)
 		option_unknown(L, key);
@@ -556,8 +557,8 @@ static void read_options(lua_State *L, int index, bool *inheritable, bool *coale
 	if (lua_isnoneornil(L, index))
 		return;
 	if (!lua_istable(L, index))
-		bind_misuse(L, "moonwatch.inotify takes a table of options, not a %s",
-			luaL_typename(L, index));
+		bind_misuse(
+			L, "moonwatch.inotify takes a table of options, not a %s", luaL_typename(L, index));
 	lua_pushnil(L);
 	while (lua_next(L, index) != 0) {
 		read_option(L, inheritable, coalesce);

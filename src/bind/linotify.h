@@ -50,8 +50,8 @@ typedef struct Fifo {
 } Fifo;
 
 struct Inotify {
-	Source source; /* first member */
-	LoopIo io;     /* started only while somebody waits or a handler lives */
+	Source source;    /* first member */
+	LoopIo io;        /* started only while somebody waits or a handler lives */
 	LoopTimer gather; /* runs while a `read` lets the kernel pile events up */
 	Dispatch dispatch;
 	int fd;
@@ -94,7 +94,8 @@ extern const Class inotify_class, watch_class;
 /* Decodes all that waits, by the rules of now. */
 void inotify_settle(lua_State *L, Inotify *self, int object);
 /* Makes an event for the watch (NULL: an overflow) and queues it for whoever gets it. */
-void inotify_queue(lua_State *L, Inotify *self, int object, Watch *watch, const NotifyRecord *record);
+void inotify_queue(
+	lua_State *L, Inotify *self, int object, Watch *watch, const NotifyRecord *record);
 /* Starts and stops looking at the descriptor, as waiters and handlers ask for it. 0 or a negative errno. */
 int inotify_look(Inotify *self);
 /* A watch got a handler: keeps the object alive and in the loop. 0 or a negative errno. */

@@ -43,9 +43,9 @@
 #define NOTIFY_MOVE (NOTIFY_MOVED_FROM | NOTIFY_MOVED_TO)
 #define NOTIFY_ALL_EVENTS 0x00000fffu
 /* Every bit that the kernel takes. */
-#define NOTIFY_ALL_BITS                                                                            \
-	(NOTIFY_ALL_EVENTS | NOTIFY_UNASKED | NOTIFY_ONLYDIR | NOTIFY_DONT_FOLLOW | NOTIFY_EXCL_UNLINK |   \
-		NOTIFY_MASK_CREATE | NOTIFY_MASK_ADD | NOTIFY_ISDIR | NOTIFY_ONESHOT)
+#define NOTIFY_ALL_BITS                                                         \
+	(NOTIFY_ALL_EVENTS | NOTIFY_UNASKED | NOTIFY_ONLYDIR | NOTIFY_DONT_FOLLOW | \
+		NOTIFY_EXCL_UNLINK | NOTIFY_MASK_CREATE | NOTIFY_MASK_ADD | NOTIFY_ISDIR | NOTIFY_ONESHOT)
 /* Told whether asked for or not. */
 #define NOTIFY_UNASKED (NOTIFY_UNMOUNT | NOTIFY_Q_OVERFLOW | NOTIFY_IGNORED)
 
