@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hub.c - one inotify instance for all trees.
+ */
+#include "tree/hub.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/notify.h"
+#include "tree/tree.h"
+
+enum { FIRST_SLOTS = 64, CONSUMED = -2, HELD_MOST = 1024 * 1024 };
+
+/* --- claims: an open-addressing table from wd to the first claim --------------------------------------------- */
+
+static size_t slot_of(const Hub *hub, int wd)
+{
+	size_t slot = ((uint32_t)wd * 2654435769u) & (hub->claim_slots - 1);
+	while (hub->claims[slot] != NULL && hub->claims[slot]->wd != wd)
+		slot = (slot + 1) & (hub->claim_slots - 1);
+	return slot;
+}
+
+static int grow_claims(Hub *hub)
+{
+	Claim **old = hub->claims;
+	size_t old_slots = hub->claim_slots;
+	size_t slots = old_slots ? old_slots * 2 : FIRST_SLOTS;
+	Claim **claims = calloc(slots, sizeof *claims);
+	if (claims == NULL)
+		return -ENOMEM;
+	hub->claims = claims;
+	hub->claim_slots = slots;
+	for (size_t i = 0; i < old_slots; i++) {
+		if (old[i] != NULL)
+			hub->claims[slot_of(hub, old[i]->wd)] = old[i];
+	}
+	free(old);
+	return 0;
+}
+
+/* Closes the gap behind a removed slot, so that every probe still ends at its entry. */
+static void empty_slot(Hub *hub, size_t slot)
+{
+	size_t mask = hub->claim_slots - 1;
+	hub->claims[slot] = NULL;
+	for (size_t next = (slot + 1) & mask; hub->claims[next] != NULL; next = (next + 1) & mask) {
+		Claim *claim = hub->claims[next];
+		hub->claims[next] = NULL;
+		hub->claims[slot_of(hub, claim->wd)] = claim;
+	}
+	hub->claim_count--;
+}
+
+Claim *hub_claims(const Hub *hub, int wd)
+{
+	return hub->claim_slots == 0 ? NULL : hub->claims[slot_of(hub, wd)];
+}
+
+int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim)
+{
+	if (hub->claim_count * 4 >= hub->claim_slots * 3) {
+		int grown = grow_claims(hub);
+		if (grown < 0)
+			return grown;
+	}
+	int wd = notify_add_fd(hub->fd, dir_fd, mask | NOTIFY_MASK_ADD);
+	if (wd < 0)
+		return wd;
+	if (claim->wd == wd)
+		return 0;
+	hub_unclaim(hub, claim);
+	size_t slot = slot_of(hub, wd);
+	if (hub->claims[slot] == NULL)
+		hub->claim_count++;
+	claim->wd = wd;
+	claim->next = hub->claims[slot];
+	hub->claims[slot] = claim;
+	return 0;
+}
+
+static void unlink_claim(Hub *hub, size_t slot, Claim *claim)
+{
+	Claim **place = &hub->claims[slot];
+	while (*place != claim)
+		place = &(*place)->next;
+	*place = claim->next;
+}
+
+void hub_unclaim(Hub *hub, Claim *claim)
+{
+	if (claim->wd < 0)
+		return;
+	size_t slot = slot_of(hub, claim->wd);
+	unlink_claim(hub, slot, claim);
+	if (hub->claims[slot] == NULL) {
+		empty_slot(hub, slot);
+		notify_remove(hub->fd, claim->wd);
+	}
+	claim->wd = -1;
+	claim->next = NULL;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------ */
+
+static double seconds(clockid_t clock)
+{
+	struct timespec now;
+	clock_gettime(clock, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+int hub_open(Hub **out)
+{
+	Hub *hub = calloc(1, sizeof *hub);
+	int error = -ENOMEM;
+	if (hub == NULL)
+		return error;
+	list_init(&hub->trees);
+	hub->fd = -1;
+	hub->size = HUB_BUFFER;
+	hub->buffer = aligned_alloc(8, HUB_BUFFER);
+	hub->list_buffer = aligned_alloc(8, DIR_BUFFER);
+	if (hub->buffer == NULL || hub->list_buffer == NULL)
+		goto failed;
+	error = hub->fd = notify_open(false);
+	if (error < 0)
+		goto failed;
+	hub->epoch = hub->stamp = hub->drained = dir_clock();
+	hub->now = hub->read_at = seconds(CLOCK_MONOTONIC);
+	hub->read_wall = seconds(CLOCK_REALTIME);
+	*out = hub;
+	return 0;
+failed:
+	hub_close(hub);
+	return error;
+}
+
+void hub_close(Hub *hub)
+{
+	if (hub == NULL)
+		return;
+	if (hub->fd >= 0)
+		close(hub->fd);
+	free(hub->claims);
+	free(hub->olds.items);
+	free(hub->news.items);
+	free(hub->by_index);
+	free(hub->buffer);
+	free(hub->list_buffer);
+	free(hub);
+}
+
+uint64_t hub_position(Hub *hub)
+{
+	int waiting = notify_pending(hub->fd);
+	return hub->done + (hub->end - hub->start) + (waiting > 0 ? (uint64_t)waiting : 0);
+}
+
+/* --- handing on --------------------------------------------------------------------------------------------------- */
+
+static Tree *tree_of(const Hub *hub, const Claim *claim)
+{
+	return hub->by_index[((const Dir *)(const void *)claim)->tree];
+}
+
+static Dir *dir_of_claim(Claim *claim)
+{
+	return claim->kind == CLAIM_DIR ? (Dir *)(void *)claim : NULL;
+}
+
+/* The kernel's watch is gone: every claim on it is void. */
+static void watch_ended(Hub *hub, int wd)
+{
+	Claim *claim = hub_claims(hub, wd);
+	if (claim == NULL)
+		return;
+	empty_slot(hub, slot_of(hub, wd));
+	while (claim != NULL) {
+		Claim *next = claim->next;
+		claim->wd = -1;
+		claim->next = NULL;
+		if (claim->kind == CLAIM_DIR)
+			tree_watch_died(tree_of(hub, claim), dir_of_claim(claim));
+		claim = next;
+	}
+}
+
+static void overflow(Hub *hub)
+{
+	hub->overflows++;
+	for (List *link = hub->trees.next; link != &hub->trees; link = link->next)
+		tree_overflow(list_item(link, Tree, link));
+}
+
+/* The claims on one watch as they are now: a tree may give some up while it is told of a record. */
+static int collect(const Hub *hub, int wd, ClaimList *list)
+{
+	list->count = 0;
+	for (Claim *claim = hub_claims(hub, wd); claim != NULL; claim = claim->next) {
+		if (list->count == list->size) {
+			size_t size = list->size ? list->size * 2 : 16;
+			Claim **items = realloc(list->items, size * sizeof *items);
+			if (items == NULL)
+				return -ENOMEM;
+			list->items = items;
+			list->size = size;
+		}
+		list->items[list->count++] = claim;
+	}
+	return 0;
+}
+
+static bool still_claims(const Hub *hub, int wd, const Claim *wanted)
+{
+	Claim *claim = hub_claims(hub, wd);
+	while (claim != NULL && claim != wanted)
+		claim = claim->next;
+	return claim != NULL;
+}
+
+static void hand_to(Hub *hub, Claim *claim, const Record *record)
+{
+	if (claim->kind == CLAIM_STEP)
+		way_record(hub, claim, record);
+	else
+		tree_record(tree_of(hub, claim), dir_of_claim(claim), record);
+}
+
+static void hand_on(Hub *hub, const Record *record)
+{
+	Claim *claim = hub_claims(hub, record->wd);
+	if (claim == NULL)
+		return;
+	if (claim->next == NULL) {
+		hand_to(hub, claim, record);
+		return;
+	}
+	if (collect(hub, record->wd, &hub->olds) < 0) {
+		overflow(hub);
+		return;
+	}
+	for (size_t i = 0; i < hub->olds.count; i++) {
+		if (still_claims(hub, record->wd, hub->olds.items[i]))
+			hand_to(hub, hub->olds.items[i], record);
+	}
+}
+
+/* The second half's directory in the same tree: the same one if it can be, else of the same root, else any. */
+static Claim **partner_of(Hub *hub, const Dir *dir)
+{
+	Claim **best = NULL;
+	for (size_t i = 0; i < hub->news.count; i++) {
+		Claim **place = &hub->news.items[i];
+		Dir *other = *place != NULL ? dir_of_claim(*place) : NULL;
+		if (other == NULL || other->tree != dir->tree)
+			continue;
+		if (other == dir)
+			return place;
+		if (best == NULL || tree_root_of(other) == tree_root_of(dir))
+			best = place;
+	}
+	return best;
+}
+
+static void hand_first_half(Hub *hub, Claim *claim, const Pair *pair)
+{
+	Dir *dir = dir_of_claim(claim);
+	Claim **partner = dir != NULL ? partner_of(hub, dir) : NULL;
+	if (partner == NULL || !still_claims(hub, pair->to.wd, *partner)) {
+		hand_to(hub, claim, &pair->from);
+		return;
+	}
+	Dir *to = dir_of_claim(*partner);
+	*partner = NULL;
+	tree_rename(hub->by_index[dir->tree], dir, to, pair);
+}
+
+static void hand_on_pair(Hub *hub, const Pair *pair)
+{
+	if (collect(hub, pair->from.wd, &hub->olds) < 0 || collect(hub, pair->to.wd, &hub->news) < 0) {
+		overflow(hub);
+		return;
+	}
+	for (size_t i = 0; i < hub->olds.count; i++) {
+		if (still_claims(hub, pair->from.wd, hub->olds.items[i]))
+			hand_first_half(hub, hub->olds.items[i], pair);
+	}
+	for (size_t i = 0; i < hub->news.count; i++) {
+		Claim *claim = hub->news.items[i];
+		if (claim != NULL && still_claims(hub, pair->to.wd, claim))
+			hand_to(hub, claim, &pair->to);
+	}
+}
+
+/* --- the buffer ------------------------------------------------------------------------------------------------------ */
+
+/* Decodes the record at `offset`; its size in the buffer is returned, 0 at the end. */
+static size_t record_at(const Hub *hub, size_t offset, Record *record)
+{
+	NotifyReader reader = notify_reader(hub->buffer + offset, hub->end - offset);
+	NotifyRecord raw;
+	const unsigned char *before = reader.at;
+	if (notify_next(&reader, &raw) != 1)
+		return 0;
+	size_t size = (size_t)(reader.at - before);
+	*record = (Record){
+		.mask = raw.mask,
+		.cookie = raw.cookie,
+		.wd = raw.wd,
+		.name = raw.name,
+		.name_length = raw.name_length,
+		.position = hub->done + (offset - hub->start) + size,
+	};
+	return size;
+}
+
+/* Marks a second half that was handed on together with its first. */
+static void consume(Hub *hub, size_t offset)
+{
+	int consumed = CONSUMED;
+	memcpy(hub->buffer + offset, &consumed, sizeof consumed);
+}
+
+/* The second half of a rename at or behind `offset`; SIZE_MAX where it is not there (yet). */
+static size_t find_second(const Hub *hub, size_t offset, uint32_t cookie, Record *second)
+{
+	size_t size;
+	while ((size = record_at(hub, offset, second)) > 0) {
+		if (second->cookie == cookie && (second->mask & NOTIFY_MOVED_TO) && second->wd >= 0)
+			return offset;
+		offset += size;
+	}
+	return SIZE_MAX;
+}
+
+static bool same_place(const Record *a, const Record *b)
+{
+	return a->wd == b->wd && a->name_length == b->name_length &&
+		memcmp(a->name, b->name, a->name_length) == 0;
+}
+
+/* Whether the next record begins a rename back: an exchange, or `rename a b; rename b a`. */
+static bool is_reversed(const Hub *hub, size_t offset, Pair *pair)
+{
+	Record first, second;
+	size_t size = record_at(hub, offset, &first);
+	if (size == 0 || !(first.mask & NOTIFY_MOVED_FROM) || !same_place(&first, &pair->to))
+		return false;
+	pair->next_cookie = first.cookie;
+	return find_second(hub, offset + size, first.cookie, &second) != SIZE_MAX &&
+		same_place(&second, &pair->from);
+}
+
+static bool may_hold(const Hub *hub)
+{
+	return hub->end - hub->start < HELD_MOST;
+}
+
+/* A first half: handed on with its second, or held until that comes. False: held. */
+static bool hand_on_rename(Hub *hub, const Record *from, size_t size)
+{
+	Pair pair = {.from = *from};
+	size_t known = hub->searched > size ? hub->searched : size;
+	size_t second = find_second(hub, hub->start + known, from->cookie, &pair.to);
+	if (second != SIZE_MAX) {
+		Record decoded;
+		size_t after = second + record_at(hub, second, &decoded);
+		pair.reversed_next = is_reversed(hub, after, &pair);
+		consume(hub, second);
+		hand_on_pair(hub, &pair);
+		return true;
+	}
+	hub->searched = hub->end - hub->start;
+	if (hub->hold_until == 0)
+		hub->hold_until = hub->read_at + HUB_PAIR_WAIT;
+	if (hub->now < hub->hold_until && may_hold(hub))
+		return false;
+	hand_on(hub, from);
+	return true;
+}
+
+/* False where the record is held. */
+static bool hand_on_any(Hub *hub, const Record *record, size_t size)
+{
+	if (record->mask & NOTIFY_Q_OVERFLOW) {
+		overflow(hub);
+		return true;
+	}
+	if (record->wd == CONSUMED)
+		return true;
+	if ((record->mask & NOTIFY_MOVED_FROM) && hub_claims(hub, record->wd) != NULL)
+		return hand_on_rename(hub, record, size);
+	hand_on(hub, record);
+	if (record->mask & NOTIFY_IGNORED)
+		watch_ended(hub, record->wd);
+	return true;
+}
+
+static void hand_on_all(Hub *hub)
+{
+	Record record;
+	size_t size;
+	while ((size = record_at(hub, hub->start, &record)) > 0) {
+		if (!hand_on_any(hub, &record, size))
+			return;
+		hub->start += size;
+		hub->done += size;
+		hub->searched = 0;
+		hub->hold_until = 0;
+	}
+	hub->start = hub->end = 0;
+}
+
+/* Room for one more read behind what is held. */
+static int make_room(Hub *hub)
+{
+	if (hub->start > 0) {
+		memmove(hub->buffer, hub->buffer + hub->start, hub->end - hub->start);
+		hub->end -= hub->start;
+		hub->start = 0;
+	}
+	if (hub->size - hub->end >= HUB_BUFFER / 2)
+		return 0;
+	char *buffer = realloc(hub->buffer, hub->size * 2);
+	if (buffer == NULL)
+		return -ENOMEM;
+	hub->buffer = buffer;
+	hub->size *= 2;
+	return 0;
+}
+
+static ssize_t read_records(Hub *hub)
+{
+	int64_t stamp = dir_clock();
+	int room = make_room(hub);
+	if (room < 0)
+		return room;
+	ssize_t length = notify_read(hub->fd, hub->buffer + hub->end, hub->size - hub->end);
+	if (length > 0) {
+		if (hub->end == hub->start)
+			hub->stamp = stamp;
+		hub->end += (size_t)length;
+		hub->read_at = hub->now;
+		hub->read_wall = seconds(CLOCK_REALTIME);
+	} else if (length == 0 && hub->start == hub->end) {
+		hub->drained = stamp;
+	}
+	return length;
+}
+
+int hub_step(Hub *hub, double now)
+{
+	hub->now = now;
+	ssize_t length = read_records(hub);
+	if (length < 0)
+		return (int)length;
+	hand_on_all(hub);
+	for (List *link = hub->trees.next; link != &hub->trees; link = link->next)
+		tree_close_trail(list_item(link, Tree, link));
+	return length > 0;
+}
+
+double hub_deadline(const Hub *hub)
+{
+	return hub->hold_until;
+}

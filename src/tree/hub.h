@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hub.h - one inotify instance for all trees: claims on watches, the order of records, pairs of renames.
+ *
+ * A kernel watch belongs to an inode, so several directories of the index (of one tree or of many) and steps of ways
+ * may claim the same one; the kernel's mask is the union. The hub reads records into one buffer and hands them on in
+ * their order. A *position* counts the bytes of all records since the hub was opened: what a listing found is compared
+ * with the position of a record to say which of the two is younger (exactness.md).
+ *
+ * A MOVED_FROM waits for its second half, and everything behind it waits as well, HUB_PAIR_WAIT at the most.
+ *
+ * The hub needs no loop: a descriptor, a deadline, and a step that never blocks.
+ */
+#ifndef MOONWATCH_TREE_HUB_H
+#define MOONWATCH_TREE_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "tree/node.h"
+
+typedef struct Hub Hub;
+typedef struct Tree Tree;
+
+enum { HUB_BUFFER = 64 * 1024 };
+
+#define HUB_PAIR_WAIT 0.025 /* seconds */
+
+/* One record as the trees see it. */
+typedef struct Record {
+	uint32_t mask, cookie;
+	int wd;
+	const char *name; /* without NUL; length 0 for the watched inode itself */
+	size_t name_length;
+	uint64_t position; /* of its end */
+} Record;
+
+/* Both halves of a rename. */
+typedef struct Pair {
+	Record from, to;
+	bool reversed_next;   /* the next records rename back: an exchange, or `rename a b; rename b a` */
+	uint32_t next_cookie; /* theirs */
+} Pair;
+
+typedef struct ClaimList {
+	Claim **items;
+	size_t count, size;
+} ClaimList;
+
+struct Hub {
+	int fd;
+	List trees;           /* all, for overflow and scans */
+	Tree **by_index;      /* Dir.tree -> Tree */
+	size_t tree_slots;
+	Claim **claims;       /* open addressing by wd; the first claim of each list */
+	size_t claim_slots, claim_count;
+	char *buffer;         /* records read and not yet handed on: [start, end) */
+	size_t start, end, size;
+	uint64_t done;        /* position up to which records were handed on */
+	size_t searched;      /* bytes of the buffer in which the held rename has no second half */
+	double hold_until;    /* 0: nothing is held */
+	double now;           /* monotonic time of the step under way */
+	double read_at;       /* monotonic, when the newest records were read */
+	double read_wall;     /* the same in seconds since 1970 */
+	int64_t stamp;        /* file clock before the newest read */
+	int64_t drained;      /* file clock before a look that found nothing left */
+	int64_t epoch;        /* file clock at opening: `told` counts from here */
+	uint64_t overflows;
+	ClaimList olds, news; /* scratch: who is to be told of the record or pair under way */
+	char *list_buffer;    /* DIR_BUFFER bytes for scans */
+};
+
+int hub_open(Hub **out);
+void hub_close(Hub *hub); /* NULL is fine; no tree may be left */
+
+/* Watches what dir_fd stands for and adds `claim` to it; the bits are added to what the kernel reports. */
+int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim);
+/* Gives a claim back; the kernel watch goes with the last one. Fine on an unclaimed one. */
+void hub_unclaim(Hub *hub, Claim *claim);
+Claim *hub_claims(const Hub *hub, int wd); /* the first of the list, NULL if nobody claims it */
+
+uint64_t hub_position(Hub *hub); /* after all records that exist now */
+
+/* Reads what is there (one buffer), hands it on, and says whether more may be waiting at once. -errno on failure. */
+int hub_step(Hub *hub, double now);
+double hub_deadline(const Hub *hub); /* when hub_step wants to be called without a record; 0: never */
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * node.c - an entry of the index.
+ */
+#include "tree/node.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LIST_MOST = 16, FIRST_BITS = 5 };
+
+static_assert(sizeof(Node) == 32, "a file costs 32 bytes and its name");
+static_assert(sizeof(Dir) == 96, "a directory costs 96 bytes and its name");
+
+static size_t round_up(size_t length)
+{
+	return length < 8 ? 8 : (length + 7) & ~(size_t)7;
+}
+
+Node *node_new(Pool *pool, FileType type, const char *name, size_t length)
+{
+	bool is_dir = type == TYPE_DIRECTORY;
+	void *block = pool_get(pool, is_dir ? sizeof(Dir) + round_up(length) : sizeof(Node) + length);
+	if (block == NULL)
+		return NULL;
+	Node *node = block;
+	if (is_dir) {
+		Dir *dir = block;
+		*dir = (Dir){
+			.claim = {.wd = -1, .kind = CLAIM_DIR},
+			.name_room = (round_up(length) / 8) & 63,
+		};
+		node = &dir->entry;
+	}
+	*node = (Node){.type = type & 7u, .name_length = (uint8_t)length};
+	memcpy(node->inline_name, name, length);
+	return node;
+}
+
+static void free_outside(Pool *pool, bool outside, const char *name, size_t length)
+{
+	if (outside)
+		pool_put(pool, (void *)(uintptr_t)name, length);
+}
+
+void node_free(Pool *pool, Node *node)
+{
+	if (!node_is_dir(node)) {
+		pool_put(pool, node, sizeof(Node) + node->name_length);
+		return;
+	}
+	Dir *dir = dir_of(node);
+	free_outside(pool, node->outside, node_name(node), node->name_length);
+	text_free(dir->path);
+	children_clear(dir);
+	pool_put(pool, dir, sizeof(Dir) + (size_t)dir->name_room * 8);
+}
+
+int node_rename(Pool *pool, Node *node, const char *name, size_t length)
+{
+	bool was_outside = node->outside;
+	const char *old_name = node_name(node);
+	size_t old_length = node->name_length;
+	bool outside = length > (size_t)dir_of(node)->name_room * 8;
+	char *place = outside ? pool_get(pool, length) : node->inline_name;
+	if (place == NULL)
+		return -ENOMEM;
+	memmove(place, name, length);
+	free_outside(pool, was_outside, old_name, old_length);
+	if (outside)
+		memcpy(node->inline_name, &place, sizeof place);
+	node->outside = outside;
+	node->name_length = (uint8_t)length;
+	return 0;
+}
+
+/* FNV-1a, folded; names are short. */
+static size_t hash(const char *name, size_t length)
+{
+	uint32_t h = 2166136261u;
+	for (size_t i = 0; i < length; i++)
+		h = (h ^ (unsigned char)name[i]) * 16777619u;
+	return h ^ (h >> 15);
+}
+
+static Node **bucket_of(Dir *dir, const char *name, size_t length)
+{
+	if (dir->bucket_bits == 0)
+		return &dir->first;
+	return &dir->buckets[hash(name, length) & (((size_t)1 << dir->bucket_bits) - 1)];
+}
+
+Node *children_find(const Dir *dir, const char *name, size_t length)
+{
+	Node *node = *bucket_of((Dir *)(uintptr_t)dir, name, length);
+	while (node != NULL && !(node->name_length == length && memcmp(node_name(node), name, length) == 0))
+		node = node->next;
+	return node;
+}
+
+static int rehash(Dir *dir, unsigned bits)
+{
+	Node **buckets = calloc((size_t)1 << bits, sizeof *buckets);
+	if (buckets == NULL)
+		return -ENOMEM;
+	Dir grown = {.buckets = buckets, .bucket_bits = bits & 31};
+	ChildCursor cursor;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
+		Node **bucket = bucket_of(&grown, node_name(node), node->name_length);
+		node->next = *bucket;
+		*bucket = node;
+	}
+	children_clear(dir);
+	dir->buckets = buckets;
+	dir->bucket_bits = bits & 31;
+	return 0;
+}
+
+/* A table that cannot grow gets longer chains instead. */
+void children_add(Dir *dir, Node *node)
+{
+	if (dir->bucket_bits == 0 ? dir->count >= LIST_MOST : dir->count >> dir->bucket_bits >= 1)
+		rehash(dir, dir->bucket_bits == 0 ? FIRST_BITS : dir->bucket_bits + 1u);
+	Node **bucket = bucket_of(dir, node_name(node), node->name_length);
+	node->next = *bucket;
+	*bucket = node;
+	node->parent = dir;
+	dir->count++;
+}
+
+void children_remove(Dir *dir, Node *node)
+{
+	Node **place = bucket_of(dir, node_name(node), node->name_length);
+	while (*place != node)
+		place = &(*place)->next;
+	*place = node->next;
+	node->next = NULL;
+	dir->count--;
+}
+
+void children_clear(Dir *dir)
+{
+	if (dir->bucket_bits > 0)
+		free(dir->buckets);
+	dir->first = NULL;
+	dir->bucket_bits = 0;
+}
+
+static Node *advance(const Dir *dir, ChildCursor *cursor, Node *node)
+{
+	size_t buckets = dir->bucket_bits == 0 ? 0 : (size_t)1 << dir->bucket_bits;
+	while (node == NULL && cursor->bucket < buckets)
+		node = dir->buckets[cursor->bucket++];
+	cursor->next = node != NULL ? node->next : NULL;
+	return node;
+}
+
+Node *children_start(const Dir *dir, ChildCursor *cursor)
+{
+	cursor->bucket = 0;
+	return advance(dir, cursor, dir->bucket_bits == 0 ? dir->first : NULL);
+}
+
+Node *children_next(const Dir *dir, ChildCursor *cursor)
+{
+	return advance(dir, cursor, cursor->next);
+}

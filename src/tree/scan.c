@@ -1,0 +1,671 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scan.c - brings the index of one directory into agreement with the disk, and tells each difference.
+ *
+ * Watch first, then list. The one function for every case in which the kernel cannot be believed: the first look, a
+ * directory that was filled before it was watched, a tree moved in, an overflow, a root that came back, polling.
+ *
+ * A directory is opened by the path the index has for it and proven by device and inode. Where another or none is
+ * there, either a record that says so is still unread (then the scan waits for it) or the parent is listed again.
+ */
+#include "tree/tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/notify.h"
+
+#define RETRY_DELAY 1.0 /* seconds */
+
+enum { TRAIL_MOST = 32 };
+
+static const uint32_t needed_mask = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE | NOTIFY_CLOSE_WRITE |
+	NOTIFY_ATTRIB | NOTIFY_EXCL_UNLINK | NOTIFY_ONLYDIR;
+static const uint32_t top_mask = NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF;
+
+/* --- the lists of directories that wait -------------------------------------------------------------------------- */
+
+static bool push(Dir ***list, size_t *count, size_t *size, Dir *dir)
+{
+	if (*count == *size) {
+		size_t grown_size = *size ? *size * 2 : 64;
+		Dir **grown = realloc(*list, grown_size * sizeof(Dir *));
+		if (grown == NULL)
+			return false;
+		*list = grown;
+		*size = grown_size;
+	}
+	(*list)[(*count)++] = dir;
+	return true;
+}
+
+void tree_scan_later(Tree *tree, Dir *dir, unsigned how)
+{
+	if (dir->pruned || dir->dead)
+		return;
+	dir->deep |= (how & SCAN_DEEP) != 0;
+	dir->rewatch |= (how & SCAN_REWATCH) != 0;
+	dir->compare |= (how & SCAN_COMPARE) != 0;
+	if (!dir->pending)
+		dir->pending = push(&tree->pending, &tree->pending_count, &tree->pending_size, dir);
+	if (!dir->pending)
+		tree->starved = true;
+}
+
+static void defer(Tree *tree, Dir *dir)
+{
+	if (dir->pending || dir->dead)
+		return;
+	dir->pending = push(&tree->deferred, &tree->deferred_count, &tree->deferred_size, dir);
+	if (!dir->pending)
+		tree->starved = true;
+}
+
+void tree_retry(Tree *tree, Dir *dir)
+{
+	defer(tree, dir);
+	if (tree->retry_at == 0)
+		tree->retry_at = tree->hub->now + RETRY_DELAY;
+}
+
+/* The directory is not where the index has it, and records that may say why are still unread. */
+static void wait_for_records(Tree *tree, Dir *dir)
+{
+	defer(tree, dir);
+	tree->deferred_until = hub_position(tree->hub);
+}
+
+static void resume_deferred(Tree *tree)
+{
+	if (tree->deferred_count == 0 || tree->hub->done < tree->deferred_until)
+		return;
+	if (tree->retry_at != 0 && tree->hub->now < tree->retry_at)
+		return;
+	tree->retry_at = 0;
+	while (tree->deferred_count > 0) {
+		Dir *dir = tree->deferred[--tree->deferred_count];
+		dir->pending = false;
+		if (dir->dead)
+			node_free(&tree->pool, &dir->entry);
+		else
+			tree_scan_later(tree, dir, 0);
+	}
+}
+
+static void free_dead(Tree *tree, Dir **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (list[i]->dead)
+			node_free(&tree->pool, &list[i]->entry);
+	}
+}
+
+void tree_drop_dead(Tree *tree)
+{
+	free_dead(tree, tree->pending, tree->pending_count);
+	free_dead(tree, tree->deferred, tree->deferred_count);
+	tree->pending_count = tree->deferred_count = 0;
+}
+
+/* --- descriptors of one branch -------------------------------------------------------------------------------------- */
+
+void tree_close_trail(Tree *tree)
+{
+	while (tree->trail_depth > 0)
+		close(tree->trail_fds[--tree->trail_depth]);
+	tree->trail_stale = false;
+}
+
+/* The trail may be in use further up the stack: it is only marked, and closed at the next opening. */
+void tree_leave_trail(Tree *tree)
+{
+	tree->trail_stale = true;
+}
+
+static int open_top(const Root *root)
+{
+	return root->single ? dir_open_root(root->folder->bytes) : dir_open_root(root->real->bytes);
+}
+
+/* The path from the top, as one string in the list buffer's place; NULL out of memory. */
+static Text *relative_path(const Dir *dir)
+{
+	size_t length = 0;
+	for (const Dir *d = dir; d->entry.parent != NULL; d = d->entry.parent)
+		length += d->entry.name_length + 1u;
+	Text *path = text_new(length - 1);
+	if (path == NULL)
+		return NULL;
+	size_t at = length - 1;
+	for (const Dir *d = dir; d->entry.parent != NULL; d = d->entry.parent) {
+		at -= d->entry.name_length;
+		memcpy(path->bytes + at, node_name(&d->entry), d->entry.name_length);
+		if (at > 0)
+			path->bytes[--at] = '/';
+	}
+	return path;
+}
+
+/* By the whole path, without the trail; the caller closes. */
+static int open_whole(const Dir *dir)
+{
+	int top = open_top(tree_root_of(dir));
+	if (top < 0 || dir->entry.parent == NULL)
+		return top;
+	Text *path = relative_path(dir);
+	int fd = path != NULL ? dir_open_below(top, path->bytes, path->length) : -ENOMEM;
+	text_free(path);
+	close(top);
+	return fd;
+}
+
+static int open_in_parent(int parent_fd, const Dir *dir)
+{
+	char name[256];
+	memcpy(name, node_name(&dir->entry), dir->entry.name_length);
+	name[dir->entry.name_length] = '\0';
+	return dir_open(parent_fd, name);
+}
+
+static Identity identity_of(const Dir *dir)
+{
+	return (Identity){.dev = dir->dev, .ino = dir->entry.ino};
+}
+
+/* 0 where the descriptor is the directory; one never seen before is whatever is found. */
+static int prove(Dir *dir, int fd)
+{
+	Identity found;
+	int error = dir_identify(fd, &found);
+	if (error < 0)
+		return error;
+	if (dir->entry.ino == 0) {
+		dir->entry.ino = found.ino;
+		dir->dev = (uint32_t)found.dev;
+		return 0;
+	}
+	return identity_equal(found, identity_of(dir)) ? 0 : -ESTALE;
+}
+
+static int open_on_trail(Tree *tree, Dir *dir)
+{
+	const Dir *parent = dir->entry.parent;
+	while (tree->trail_depth > 0 && tree->trail_dirs[tree->trail_depth - 1] != parent)
+		close(tree->trail_fds[--tree->trail_depth]);
+	if (tree->trail_depth > 0)
+		return open_in_parent(tree->trail_fds[tree->trail_depth - 1], dir);
+	return open_whole(dir);
+}
+
+int tree_open_dir(Tree *tree, Dir *dir)
+{
+	if (tree->trail_stale)
+		tree_close_trail(tree);
+	for (size_t i = tree->trail_depth; i > 0; i--) {
+		if (tree->trail_dirs[i - 1] == dir)
+			return tree->trail_fds[i - 1];
+	}
+	int fd = open_on_trail(tree, dir);
+	if (fd < 0)
+		return fd;
+	int error = prove(dir, fd);
+	if (error < 0) {
+		close(fd);
+		return error;
+	}
+	if (tree->trail_depth == TRAIL_MOST)
+		tree_close_trail(tree);
+	tree->trail_dirs[tree->trail_depth] = dir;
+	tree->trail_fds[tree->trail_depth++] = fd;
+	return fd;
+}
+
+static bool is_at_its_place(const Dir *dir)
+{
+	Identity found;
+	int fd = open_whole(dir);
+	if (fd < 0)
+		return false;
+	bool same = dir_identify(fd, &found) == 0 && identity_equal(found, identity_of(dir));
+	close(fd);
+	return same;
+}
+
+/* --- watches --------------------------------------------------------------------------------------------------------- */
+
+static void tell_unwatched(Tree *tree, Dir *dir, int error)
+{
+	Told told = {.synthetic = true, .error = -error};
+	if (!dir->unreadable)
+		tree_tell(tree, OP_UNWATCHED, dir, NULL, &told);
+	dir->unreadable = true;
+}
+
+/* 0, or a negative errno that keeps the directory from being looked into. */
+int tree_watch(Tree *tree, Dir *dir, int fd)
+{
+	bool had = dir->claim.wd >= 0;
+	if (tree->options.poll)
+		return 0;
+	uint32_t mask = needed_mask | tree->options.mask | (dir->entry.parent == NULL ? top_mask : 0);
+	int error = hub_claim(tree->hub, fd, mask, &dir->claim);
+	tree->watches += (dir->claim.wd >= 0) - (size_t)had;
+	return error;
+}
+
+/* --- new directories -------------------------------------------------------------------------------------------------- */
+
+/* Another directory of this tree that has the same watch and is no longer where the index has it: it was moved here,
+ * and the record that says so is unread or lost. */
+static Dir *find_stale_twin(Tree *tree, const Dir *dir, const Dir *parent)
+{
+	if (dir->claim.wd < 0)
+		return NULL;
+	for (Claim *claim = hub_claims(tree->hub, dir->claim.wd); claim != NULL; claim = claim->next) {
+		Dir *other = (Dir *)(void *)claim;
+		if (claim->kind != CLAIM_DIR || other == dir || other->tree != dir->tree)
+			continue;
+		if (other->entry.parent == NULL || tree_is_below(parent, other))
+			continue;
+		if (!is_at_its_place(other))
+			return other;
+	}
+	return NULL;
+}
+
+void tree_visit_dirs(Tree *tree, Dir *top, TreeVisit *visit, uint64_t argument)
+{
+	Dir **stack = NULL;
+	size_t count = 0, size = 0;
+	Dir *dir = top;
+	do {
+		ChildCursor cursor;
+		visit(tree, dir, argument);
+		for (Node *node = children_start(dir, &cursor); node != NULL;
+			 node = children_next(dir, &cursor)) {
+			if (node_is_dir(node) && !push(&stack, &count, &size, dir_of(node)))
+				tree_visit_dirs(tree, dir_of(node), visit, argument);
+		}
+		dir = count > 0 ? stack[--count] : NULL;
+	} while (dir != NULL);
+	free(stack);
+}
+
+/* Records about these directories may be older than the place where they were found. */
+static void doubt_until(Tree *tree, Dir *dir, uint64_t position)
+{
+	(void)tree;
+	dir->listed_to = position;
+}
+
+static Node *take_moved(Tree *tree, Dir *twin, Dir *parent, const char *name, size_t length)
+{
+	Told like = {.synthetic = true};
+	Dir *old_parent = twin->entry.parent;
+	Node *moved = tree_move(tree, old_parent, &twin->entry, parent, name, length, &like);
+	if (moved != NULL)
+		tree_visit_dirs(tree, twin, doubt_until, hub_position(tree->hub));
+	return moved;
+}
+
+static bool may_enter(Tree *tree, Dir *parent, const char *name, size_t length)
+{
+	return tree->sink.enter == NULL ||
+		tree->sink.enter(tree->sink.owner, tree_root_of(parent), parent, name, length);
+}
+
+static Node *insert_dir(Tree *tree, Dir *parent, Dir *dir, const Told *like)
+{
+	tree_insert(tree, parent, &dir->entry);
+	if (tree->ready || tree->options.initial)
+		tree_tell(tree, OP_CREATE, parent, &dir->entry, like);
+	tree_scan_later(tree, dir, 0);
+	return &dir->entry;
+}
+
+Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, const Told *like)
+{
+	Node *node = node_new(&tree->pool, TYPE_DIRECTORY, name, length);
+	if (node == NULL) {
+		tree_retry(tree, parent);
+		return NULL;
+	}
+	dir_of(node)->pruned = !may_enter(tree, parent, name, length);
+	return insert_dir(tree, parent, dir_of(node), like);
+}
+
+Node *tree_adopt(Tree *tree, Dir *parent, int parent_fd, const char *name, size_t length,
+	const Told *like)
+{
+	Node *node = node_new(&tree->pool, TYPE_DIRECTORY, name, length);
+	if (node == NULL) {
+		tree_retry(tree, parent);
+		return NULL;
+	}
+	Dir *dir = dir_of(node);
+	dir->tree = tree->index;
+	dir->pruned = !may_enter(tree, parent, name, length);
+	if (dir->pruned || !tree->ready)
+		return insert_dir(tree, parent, dir, like);
+	int fd = open_in_parent(parent_fd, dir);
+	if (fd < 0)
+		return insert_dir(tree, parent, dir, like);
+	Dir *twin = NULL;
+	if (prove(dir, fd) == 0 && tree_watch(tree, dir, fd) == 0)
+		twin = find_stale_twin(tree, dir, parent);
+	close(fd);
+	if (twin == NULL)
+		return insert_dir(tree, parent, dir, like);
+	tree->watches--;
+	hub_unclaim(tree->hub, &dir->claim);
+	node_free(&tree->pool, node);
+	return take_moved(tree, twin, parent, name, length);
+}
+
+/* --- listing ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct Scan {
+	Tree *tree;
+	Dir *dir;
+	int fd;
+	bool compare; /* contents changed since they were told are told */
+	bool deep;    /* directories below are scanned the same way */
+	unsigned how; /* for them */
+	Told like;
+} Scan;
+
+static bool tells(const Tree *tree)
+{
+	return tree->ready || tree->options.initial;
+}
+
+static void found_new(Scan *scan, const DirEntry *entry)
+{
+	Tree *tree = scan->tree;
+	if (entry->type == TYPE_DIRECTORY) {
+		Node *node = tree_adopt(tree, scan->dir, scan->fd, entry->name, entry->name_length, &scan->like);
+		if (node != NULL)
+			node->seen = true;
+		return;
+	}
+	Node *node = node_new(&tree->pool, entry->type, entry->name, entry->name_length);
+	if (node == NULL) {
+		tree_retry(tree, scan->dir);
+		return;
+	}
+	node->ino = entry->ino;
+	node->seen = true;
+	tree_insert(tree, scan->dir, node);
+	if (!tells(tree))
+		return;
+	tree_tell(tree, OP_CREATE, scan->dir, node, &scan->like);
+	tree_tell_content(tree, scan->dir, node, &scan->like);
+}
+
+static bool content_changed(const Scan *scan, const Node *node, const FileInfo *info)
+{
+	if (node->writing)
+		return true;
+	int64_t told = (int64_t)node->told + scan->tree->hub->epoch;
+	return info->ctime >= (told > scan->tree->gap ? told : scan->tree->gap);
+}
+
+static void compare_file(Scan *scan, Node *node, const char *name)
+{
+	FileInfo info;
+	if (dir_look(scan->fd, name, &info) < 0)
+		return;
+	bool changed = content_changed(scan, node, &info);
+	tree_stamp(scan->tree, node);
+	node->writing = false;
+	if (changed)
+		tree_tell_content(scan->tree, scan->dir, node, &scan->like);
+}
+
+/* A file that the index has under this name. Another inode: something was renamed onto it. */
+static void found_file(Scan *scan, Node *node, const DirEntry *entry)
+{
+	bool other = node->ino != 0 && node->ino != entry->ino;
+	node->ino = entry->ino;
+	if (node->type == TYPE_UNKNOWN)
+		node->type = entry->type & 7u;
+	if (other && tells(scan->tree))
+		tree_tell_content(scan->tree, scan->dir, node, &scan->like);
+	else if (scan->compare)
+		compare_file(scan, node, entry->name);
+}
+
+static void replace(Scan *scan, Node *node, const DirEntry *entry)
+{
+	scan->like.replaced = node->type ? node->type : TYPE_FILE;
+	tree_delete(scan->tree, scan->dir, node, NULL);
+	found_new(scan, entry);
+	scan->like.replaced = 0;
+}
+
+static bool is_same_dir(const Scan *scan, const Dir *dir)
+{
+	Identity found = {0, 0};
+	int fd = open_in_parent(scan->fd, dir);
+	if (fd < 0)
+		return fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP;
+	int error = dir_identify(fd, &found);
+	close(fd);
+	return error < 0 || identity_equal(found, identity_of(dir));
+}
+
+static void found_dir(Scan *scan, Node *node, const DirEntry *entry)
+{
+	Dir *dir = dir_of(node);
+	bool doubtful = node->ino != 0 && (node->ino != entry->ino || (dir->rewatch && !scan->deep));
+	if (doubtful && !is_same_dir(scan, dir)) {
+		tree_delete(scan->tree, scan->dir, node, &scan->like);
+		found_new(scan, entry);
+		return;
+	}
+	if (scan->deep)
+		tree_scan_later(scan->tree, dir, scan->how);
+	else if (!dir->listed || dir->rewatch)
+		tree_scan_later(scan->tree, dir, 0);
+}
+
+static FileType type_of(const Scan *scan, const DirEntry *entry)
+{
+	FileInfo info;
+	if (entry->type != TYPE_UNKNOWN || dir_look(scan->fd, entry->name, &info) < 0)
+		return entry->type;
+	return info.type;
+}
+
+static void found(Scan *scan, DirEntry *entry)
+{
+	entry->type = type_of(scan, entry);
+	Node *node = children_find(scan->dir, entry->name, entry->name_length);
+	if (node == NULL) {
+		found_new(scan, entry);
+		return;
+	}
+	node->seen = true;
+	bool is_dir = entry->type == TYPE_DIRECTORY;
+	bool changed = node_is_dir(node) != is_dir ||
+		(!is_dir && node->type != TYPE_UNKNOWN && node->type != entry->type);
+	if (changed)
+		replace(scan, node, entry);
+	else if (is_dir)
+		found_dir(scan, node, entry);
+	else
+		found_file(scan, node, entry);
+}
+
+static void clear_seen(const Dir *dir)
+{
+	ChildCursor cursor;
+	for (Node *node = children_start(dir, &cursor); node != NULL; node = children_next(dir, &cursor))
+		node->seen = false;
+}
+
+static void drop_unseen(Scan *scan)
+{
+	ChildCursor cursor;
+	for (Node *node = children_start(scan->dir, &cursor); node != NULL;
+		 node = children_next(scan->dir, &cursor)) {
+		if (!node->seen)
+			tree_delete(scan->tree, scan->dir, node, &scan->like);
+	}
+}
+
+static int list_all(Scan *scan)
+{
+	DirListing listing;
+	DirEntry entry;
+	int more;
+	dir_list_start(&listing, scan->fd, scan->tree->hub->list_buffer);
+	while ((more = dir_list_next(&listing, &entry)) > 0)
+		found(scan, &entry);
+	return more;
+}
+
+/* The listing of a single file is a look at its name. */
+static int look_single(Scan *scan, const Root *root)
+{
+	FileInfo info;
+	int error = dir_look(scan->fd, root->leaf->bytes, &info);
+	if (error == -ENOENT)
+		return 0;
+	if (error < 0)
+		return error;
+	DirEntry entry = {
+		.name = root->name->bytes,
+		.name_length = root->name->length,
+		.ino = info.identity.ino,
+		.type = info.type,
+	};
+	found(scan, &entry);
+	return 0;
+}
+
+static bool is_single(const Dir *dir)
+{
+	return dir->entry.parent == NULL && dir->entry.root->single;
+}
+
+static int list(Scan *scan)
+{
+	Dir *dir = scan->dir;
+	Hub *hub = scan->tree->hub;
+	uint64_t from = hub_position(hub);
+	scan->tree->stamp = dir_clock();
+	clear_seen(dir);
+	int error = is_single(dir) ? look_single(scan, dir->entry.root) : list_all(scan);
+	if (error < 0)
+		return error;
+	drop_unseen(scan);
+	dir->listed_from = from;
+	dir->listed_to = hub_position(hub);
+	dir->listed = true;
+	dir->rewatch = false;
+	return 0;
+}
+
+/* --- one scan, and all that wait -------------------------------------------------------------------------------------- */
+
+static bool is_lost(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ESTALE;
+}
+
+static void scan_failed(Tree *tree, Dir *dir, int error)
+{
+	if (!is_lost(error)) {
+		if (error == -EACCES || error == -EPERM)
+			tell_unwatched(tree, dir, error);
+		else
+			tree_retry(tree, dir);
+		return;
+	}
+	dir->rewatch = true;
+	if (dir->entry.parent == NULL) {
+		dir->entry.root->check = tree->checks = true;
+	} else if (tree->hub->done < hub_position(tree->hub)) {
+		wait_for_records(tree, dir);
+	} else {
+		tree_scan_later(tree, dir->entry.parent, 0);
+	}
+}
+
+static void scan_one(Tree *tree, Dir *dir)
+{
+	Scan scan = {
+		.tree = tree,
+		.dir = dir,
+		.compare = dir->compare,
+		.deep = dir->deep,
+		.like = {.synthetic = true},
+	};
+	scan.how = (scan.deep ? SCAN_DEEP | SCAN_REWATCH : 0) | (scan.compare ? SCAN_COMPARE : 0);
+	dir->deep = dir->compare = false;
+	scan.fd = tree_open_dir(tree, dir);
+	int error = scan.fd < 0 ? scan.fd : 0;
+	if (error == 0 && (dir->claim.wd < 0 || dir->rewatch))
+		error = tree_watch(tree, dir, scan.fd);
+	if (error == 0)
+		error = list(&scan);
+	if (error == 0) {
+		dir->unreadable = false;
+		tree->rescans++;
+		return;
+	}
+	dir->deep |= scan.deep;
+	dir->compare |= scan.compare;
+	scan_failed(tree, dir, error);
+}
+
+static double monotonic(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static void check_roots(Tree *tree)
+{
+	tree->checks = false;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->check)
+			way_check(tree->roots[i]);
+	}
+}
+
+bool tree_work(Tree *tree, double until)
+{
+	if (tree->checks)
+		check_roots(tree);
+	resume_deferred(tree);
+	while (tree->pending_count > 0) {
+		Dir *dir = tree->pending[--tree->pending_count];
+		dir->pending = false;
+		if (dir->dead)
+			node_free(&tree->pool, &dir->entry);
+		else
+			scan_one(tree, dir);
+		if (monotonic() >= until)
+			break;
+	}
+	tree_close_trail(tree);
+	if (tree_is_settled(tree))
+		tree->gap = 0;
+	return tree->pending_count > 0 || tree->checks;
+}
+
+bool tree_is_settled(const Tree *tree)
+{
+	return tree->pending_count == 0 && tree->deferred_count == 0 && !tree->checks;
+}
+
+double tree_deadline(const Tree *tree)
+{
+	return tree->retry_at;
+}

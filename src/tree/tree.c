@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tree.c - the index: each change of it is told.
+ *
+ * Order of every change: make what may fail, change the index, tell, free. A delete is told first, while the entry and
+ * all below it are still whole.
+ */
+#include "tree/tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/notify.h"
+
+/* --- life ----------------------------------------------------------------------------------------------------- */
+
+static int take_index(Hub *hub, Tree *tree)
+{
+	size_t index = 0;
+	while (index < hub->tree_slots && hub->by_index[index] != NULL)
+		index++;
+	if (index > UINT16_MAX)
+		return -EMFILE;
+	if (index == hub->tree_slots) {
+		size_t slots = hub->tree_slots ? hub->tree_slots * 2 : 8;
+		Tree **grown = realloc(hub->by_index, slots * sizeof *grown);
+		if (grown == NULL)
+			return -ENOMEM;
+		memset(grown + hub->tree_slots, 0, (slots - hub->tree_slots) * sizeof *grown);
+		hub->by_index = grown;
+		hub->tree_slots = slots;
+	}
+	hub->by_index[index] = tree;
+	tree->index = (uint16_t)index;
+	return 0;
+}
+
+int tree_open(Tree **out, Hub *hub, const TreeOptions *options, TreeSink sink)
+{
+	Tree *tree = calloc(1, sizeof *tree);
+	if (tree == NULL)
+		return -ENOMEM;
+	tree->hub = hub;
+	tree->options = *options;
+	tree->sink = sink;
+	int error = take_index(hub, tree);
+	if (error < 0) {
+		free(tree);
+		return error;
+	}
+	list_append(&hub->trees, &tree->link);
+	*out = tree;
+	return 0;
+}
+
+static void free_root(Root *root)
+{
+	text_free(root->given);
+	text_free(root->prefix);
+	text_free(root->real);
+	text_free(root->name);
+	text_free(root->folder);
+	text_free(root->leaf);
+	text_free(root->awaited);
+	free(root);
+}
+
+void tree_close(Tree *tree)
+{
+	if (tree == NULL)
+		return;
+	tree->sink = (TreeSink){0};
+	while (tree->root_count > 0)
+		tree_remove_root(tree, tree->roots[tree->root_count - 1]);
+	tree_close_trail(tree);
+	tree_drop_dead(tree);
+	list_remove(&tree->link);
+	tree->hub->by_index[tree->index] = NULL;
+	free(tree->roots);
+	free(tree->pending);
+	free(tree->deferred);
+	pool_clear(&tree->pool);
+	free(tree);
+}
+
+static int fill_root(Root *root, const RootNames *names)
+{
+	root->given = text_copy(names->given, strlen(names->given));
+	root->prefix = text_copy(names->prefix, strlen(names->prefix));
+	root->real = text_copy(names->real, strlen(names->real));
+	return root->given && root->prefix && root->real ? 0 : -ENOMEM;
+}
+
+static int append_root(Tree *tree, Root *root)
+{
+	Root **roots = realloc(tree->roots, (tree->root_count + 1) * sizeof(Root *));
+	if (roots == NULL)
+		return -ENOMEM;
+	tree->roots = roots;
+	root->tree = tree;
+	root->index = (uint16_t)tree->root_count;
+	tree->roots[tree->root_count++] = root;
+	return 0;
+}
+
+int tree_add_root(Tree *tree, const RootNames *names, Root **out)
+{
+	Root *root = calloc(1, sizeof *root);
+	if (root == NULL)
+		return -ENOMEM;
+	int error = fill_root(root, names);
+	if (error == 0)
+		error = append_root(tree, root);
+	if (error < 0) {
+		free_root(root);
+		return error;
+	}
+	error = way_start(root);
+	if (error < 0) {
+		tree_remove_root(tree, root);
+		return error;
+	}
+	*out = root;
+	return 0;
+}
+
+void tree_remove_root(Tree *tree, Root *root)
+{
+	way_drop(root);
+	tree->roots[root->index] = tree->roots[--tree->root_count];
+	tree->roots[root->index]->index = root->index;
+	free_root(root);
+}
+
+/* --- paths ---------------------------------------------------------------------------------------------------- */
+
+Root *tree_root_of(const Dir *dir)
+{
+	while (dir->entry.parent != NULL)
+		dir = dir->entry.parent;
+	return dir->entry.root;
+}
+
+bool tree_is_below(const Dir *dir, const Dir *ancestor)
+{
+	while (dir != NULL && dir != ancestor)
+		dir = dir->entry.parent;
+	return dir != NULL;
+}
+
+static Text *compose_path(Tree *tree, Dir *dir)
+{
+	if (dir->entry.parent == NULL)
+		return text_share(dir->entry.root->prefix);
+	Text *parent = tree_path(tree, dir->entry.parent);
+	if (parent == NULL)
+		return NULL;
+	return text_join(parent->bytes, parent->length, node_name(&dir->entry), dir->entry.name_length);
+}
+
+static bool text_equal(const Text *a, const Text *b)
+{
+	return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+Text *tree_path(Tree *tree, Dir *dir)
+{
+	if (dir->path != NULL && dir->path_generation == tree->generation)
+		return dir->path;
+	Text *path = compose_path(tree, dir);
+	if (path == NULL)
+		return NULL;
+	if (dir->path != NULL && text_equal(path, dir->path)) {
+		text_free(path);
+	} else {
+		text_free(dir->path);
+		dir->path = path;
+	}
+	dir->path_generation = tree->generation;
+	return dir->path;
+}
+
+/* --- telling ---------------------------------------------------------------------------------------------------- */
+
+static void tell(Tree *tree, Told *told)
+{
+	if (tree->sink.tell != NULL)
+		tree->sink.tell(tree->sink.owner, told);
+}
+
+void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like)
+{
+	Told told = *like;
+	told.op = op;
+	told.root = tree_root_of(dir);
+	told.dir = dir;
+	told.node = node;
+	told.initial = !tree->ready;
+	if (node != NULL) {
+		told.type = node->type;
+		told.name = node_name(node);
+		told.name_length = node->name_length;
+	} else {
+		told.type = TYPE_DIRECTORY;
+		told.name = "";
+		told.name_length = 0;
+	}
+	tell(tree, &told);
+}
+
+void tree_tell_content(Tree *tree, Dir *dir, Node *node, const Told *like)
+{
+	Told told = {.synthetic = true, .initial = like != NULL && like->initial};
+	if (node->type != TYPE_FILE)
+		return;
+	tree_tell(tree, OP_MODIFY, dir, node, &told);
+	tree_tell(tree, OP_CLOSE_WRITE, dir, node, &told);
+}
+
+void tree_tell_root(Tree *tree, uint8_t op, Root *root, int error)
+{
+	Told told = {
+		.op = op,
+		.type = TYPE_DIRECTORY,
+		.root = root,
+		.name = "",
+		.error = error,
+		.initial = !tree->ready,
+	};
+	tell(tree, &told);
+}
+
+void tree_stamp(Tree *tree, Node *node)
+{
+	node->told = (uint64_t)(tree->stamp - tree->hub->epoch) & 0xffffffffffffu;
+}
+
+/* --- create ------------------------------------------------------------------------------------------------------ */
+
+static void count_in(Tree *tree, Node *node)
+{
+	tree->entries++;
+	if (node_is_dir(node)) {
+		tree->directories++;
+		dir_of(node)->tree = tree->index;
+	}
+}
+
+void tree_insert(Tree *tree, Dir *dir, Node *node)
+{
+	children_add(dir, node);
+	count_in(tree, node);
+	if (!(dir->polled && !node_is_dir(node)))
+		tree_stamp(tree, node);
+}
+
+Node *tree_create(Tree *tree, Dir *dir, const char *name, size_t length, FileType type,
+	const Told *like)
+{
+	Node *node = node_new(&tree->pool, type, name, length);
+	if (node == NULL) {
+		tree_retry(tree, dir);
+		return NULL;
+	}
+	tree_insert(tree, dir, node);
+	tree_tell(tree, OP_CREATE, dir, node, like);
+	return node;
+}
+
+/* --- delete ------------------------------------------------------------------------------------------------------ */
+
+static void forget_dir(Tree *tree, Dir *dir)
+{
+	tree->directories--;
+	if (dir->claim.wd >= 0)
+		tree->watches--;
+	hub_unclaim(tree->hub, &dir->claim);
+	if (dir->polled)
+		tree->polled--;
+	tree_leave_trail(tree);
+}
+
+/* Frees an unlinked node; a directory that waits to be scanned is freed when its turn comes. */
+static void release(Tree *tree, Node *node)
+{
+	tree->entries--;
+	if (node_is_dir(node)) {
+		Dir *dir = dir_of(node);
+		forget_dir(tree, dir);
+		if (dir->pending) {
+			dir->dead = true;
+			return;
+		}
+	}
+	node_free(&tree->pool, node);
+}
+
+/* Frees all below a directory, leaves first, without recursion: trees may be deeper than the stack. */
+void tree_empty(Tree *tree, Dir *top)
+{
+	Dir *dir = top;
+	for (;;) {
+		ChildCursor cursor;
+		Node *node = children_start(dir, &cursor);
+		if (node == NULL) {
+			if (dir == top)
+				return;
+			Dir *parent = dir->entry.parent;
+			children_remove(parent, &dir->entry);
+			release(tree, &dir->entry);
+			dir = parent;
+		} else if (node_is_dir(node)) {
+			dir = dir_of(node);
+		} else {
+			children_remove(dir, node);
+			release(tree, node);
+		}
+	}
+}
+
+void tree_remove_top(Tree *tree, Dir *top)
+{
+	tree_empty(tree, top);
+	release(tree, &top->entry);
+}
+
+void tree_delete(Tree *tree, Dir *dir, Node *node, const Told *like)
+{
+	if (like != NULL)
+		tree_tell(tree, OP_DELETE, dir, node, like);
+	if (node_is_dir(node))
+		tree_empty(tree, dir_of(node));
+	children_remove(dir, node);
+	release(tree, node);
+}
+
+/* --- move ---------------------------------------------------------------------------------------------------------- */
+
+/* A file gets a new node (its name is inline), a directory keeps its address. NULL out of memory: nothing is done. */
+static Node *relink(Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length)
+{
+	if (node_is_dir(node)) {
+		children_remove(dir, node);
+		if (node_rename(&tree->pool, node, name, length) < 0) {
+			children_add(dir, node);
+			return NULL;
+		}
+		children_add(to, node);
+		tree->generation++;
+		tree_leave_trail(tree);
+		return node;
+	}
+	Node *moved = node_new(&tree->pool, node->type, name, length);
+	if (moved == NULL)
+		return NULL;
+	moved->ino = node->ino;
+	moved->told = node->told;
+	moved->writing = node->writing;
+	children_remove(dir, node);
+	node_free(&tree->pool, node);
+	children_add(to, moved);
+	return moved;
+}
+
+static uint8_t drop_old(Tree *tree, Dir *to, const char *name, size_t length)
+{
+	Node *old = children_find(to, name, length);
+	if (old == NULL)
+		return 0;
+	uint8_t type = old->type;
+	tree_delete(tree, to, old, NULL);
+	return type ? type : TYPE_FILE;
+}
+
+Node *tree_move(Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length,
+	const Told *like)
+{
+	char old_name[256];
+	size_t old_length = node->name_length;
+	memcpy(old_name, node_name(node), old_length);
+	Told told = *like;
+	told.replaced = drop_old(tree, to, name, length);
+	told.from_dir = dir;
+	told.from_name = old_name;
+	told.from_name_length = old_length;
+	Node *moved = relink(tree, dir, node, to, name, length);
+	if (moved == NULL) {
+		tree_delete(tree, dir, node, like);
+		tree_retry(tree, to);
+		return NULL;
+	}
+	tree_tell(tree, OP_MOVE, to, moved, &told);
+	return moved;
+}
+
+/* Told as one move of a onto b, before which b's old content went to a's name. */
+int tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const Told *like)
+{
+	char a_name[256], b_name[256];
+	size_t a_length = a->name_length, b_length = b->name_length;
+	memcpy(a_name, node_name(a), a_length);
+	memcpy(b_name, node_name(b), b_length);
+	Told told = *like;
+	told.exchange = true;
+	told.replaced = b->type ? b->type : TYPE_FILE;
+	told.from_dir = a_dir;
+	told.from_name = a_name;
+	told.from_name_length = a_length;
+	Node *parked = relink(tree, a_dir, a, a_dir, "", 0);
+	if (parked == NULL)
+		return -ENOMEM;
+	Node *back = relink(tree, b_dir, b, a_dir, a_name, a_length);
+	Node *there = back ? relink(tree, a_dir, parked, b_dir, b_name, b_length) : NULL;
+	if (there == NULL)
+		return -ENOMEM;
+	tree_tell(tree, OP_MOVE, b_dir, there, &told);
+	return 0;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tree.h - the index of what is watched, and what changes in it.
+ *
+ * The index is what the user was told: every change of it is told to the sink at once, and nothing is told that is not
+ * a change of the index or of a file's content. Records (apply.c) are hints toward the disk; a listing (scan.c) brings
+ * one directory into agreement with it. Which of two is younger says their position (hub.h).
+ *
+ * A tree has roots; each root has a top directory while it exists, and a way (way.c): watches on what leads to it.
+ */
+#ifndef MOONWATCH_TREE_TREE_H
+#define MOONWATCH_TREE_TREE_H
+
+#include "base/eventop.h"
+#include "tree/hub.h"
+
+typedef struct Root Root;
+typedef struct Step Step;
+
+/* One thing told. Pointers are borrowed for the call. */
+typedef struct Told {
+	uint8_t op;       /* EventOp */
+	uint8_t type;     /* FileType */
+	uint8_t replaced; /* FileType of what was put out of the way, 0 for nothing */
+	bool synthetic;   /* found by looking */
+	bool exchange;
+	bool initial;     /* part of what was there at the start */
+	uint32_t mask, cookie;
+	int wd;
+	Root *root;
+	Dir *dir;         /* NULL for what concerns the root as such */
+	const char *name; /* length 0: the directory itself */
+	size_t name_length;
+	Node *node;       /* the entry; of a delete: still whole, with all below it */
+	Dir *from_dir;    /* moves */
+	const char *from_name;
+	size_t from_name_length;
+	int error;        /* unwatched: errno */
+} Told;
+
+typedef struct TreeSink {
+	void *owner;
+	void (*tell)(void *owner, const Told *told);
+	/* Whether a directory is to be looked into; NULL: always. */
+	bool (*enter)(void *owner, Root *root, Dir *parent, const char *name, size_t length);
+} TreeSink;
+
+typedef struct TreeOptions {
+	uint32_t mask;       /* NOTIFY_* beyond what the tree needs itself: MODIFY, OPEN, ... */
+	bool flat;           /* not recursive */
+	bool follow, one_filesystem;
+	bool poll;           /* no watches */
+	double interval;     /* seconds between two looks at a polled directory */
+	size_t most_watches; /* 0: the kernel's limit alone */
+	bool initial;        /* what is there at the start is told as well */
+	bool limit_is_error; /* a watch that cannot be had fails the tree instead of polling */
+	bool missing_waits;
+} TreeOptions;
+
+struct Root {
+	Tree *tree;
+	uint16_t index;
+	bool check;        /* the way is to be walked again */
+	bool single;       /* a file, followed by name */
+	bool known;        /* existed at least once, so that `single` is decided */
+	bool waited;       /* was missing at the start, and that was allowed */
+	bool unsure;       /* its way cannot be watched: looked at by time */
+	Text *given;       /* as the user wrote it */
+	Text *prefix;      /* paths of events begin with this */
+	Text *real;        /* absolute, for the way */
+	Text *name;        /* single: the last component of prefix, told as name */
+	Text *folder;      /* single: the directory that is watched for it */
+	Text *leaf;        /* single: the last component on the disk, links followed */
+	Text *awaited;     /* while it is missing: the component that is missing */
+	Dir *top;          /* NULL while it is gone */
+	Step **steps;
+	size_t step_count;
+	Identity file;     /* single: who the file is, to know a swapped link */
+};
+
+struct Tree {
+	Hub *hub;
+	List link;
+	uint16_t index;
+	TreeOptions options;
+	TreeSink sink;
+	Pool pool;
+	Root **roots;
+	size_t root_count;
+	uint32_t generation;   /* directories moved so far: cached paths of older ones are checked */
+	bool ready;            /* the first look is over: from now on changes are told */
+	bool checks;           /* some root's way is to be walked */
+	bool starved;          /* out of memory: something could not even be noted for later */
+	bool full;             /* told that the limit is reached */
+	Dir **pending;         /* stack of directories to scan */
+	size_t pending_count, pending_size;
+	Dir **deferred;        /* those that were not where the index has them while records were unread */
+	size_t deferred_count, deferred_size;
+	uint64_t deferred_until;
+	double retry_at;       /* 0: nothing to retry (out of descriptors or memory) */
+	double poll_at;        /* 0: nothing is polled */
+	int64_t stamp;         /* file clock before the read or the listing under way */
+	int64_t gap;           /* file clock when the queue was last known to be empty before records were lost */
+	uint32_t skip_cookie;  /* second pair of an exchange that was told with the first */
+	bool skips;
+	size_t directories, entries, watches, polled, rescans;
+	uint64_t sequence;
+	/* descriptors of one branch, open during a slice only */
+	Dir *trail_dirs[32];
+	int trail_fds[32];
+	size_t trail_depth;
+	bool trail_stale;
+};
+
+/* The strings are copied. */
+typedef struct RootNames {
+	const char *given;  /* as the user wrote it: event.root */
+	const char *prefix; /* paths of events begin with it */
+	const char *real;   /* absolute */
+} RootNames;
+
+/* --- life ----------------------------------------------------------------------------------------------------- */
+
+int tree_open(Tree **out, Hub *hub, const TreeOptions *options, TreeSink sink);
+void tree_close(Tree *tree); /* NULL is fine; nothing is told */
+/* The root is looked for at once: -ENOENT etc. where it is not there and
+ * missing does not wait; nothing is kept then. Its content is scanned by tree_work. */
+int tree_add_root(Tree *tree, const RootNames *names, Root **out);
+void tree_remove_root(Tree *tree, Root *root); /* nothing is told */
+
+/* --- index: each change is told ---------------------------------------------------------------------------------- */
+
+Text *tree_path(Tree *tree, Dir *dir); /* borrowed until the next change; NULL out of memory */
+Root *tree_root_of(const Dir *dir);
+bool tree_is_below(const Dir *dir, const Dir *ancestor); /* or the same */
+/* `like` gives mask, cookie, wd, synthetic, replaced, initial; the rest is filled in. NULL out of memory. */
+Node *tree_create(Tree *tree, Dir *dir, const char *name, size_t length, FileType type, const Told *like);
+void tree_insert(Tree *tree, Dir *dir, Node *node); /* silently; one made with node_new */
+void tree_empty(Tree *tree, Dir *top);              /* silently: all below */
+void tree_remove_top(Tree *tree, Dir *top);         /* silently: a whole root */
+void tree_delete(Tree *tree, Dir *dir, Node *node, const Told *like); /* like NULL: silently */
+/* What stands at the new place is dropped silently and named in `replaced`. Returns the node at its new place (a new
+ * address: the name is inline), NULL out of memory: then the old one is deleted. */
+Node *tree_move(Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length, const Told *like);
+int tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const Told *like);
+void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like);
+/* What was found by looking speaks as what is told: the content of a regular file follows its create. */
+void tree_tell_content(Tree *tree, Dir *dir, Node *node, const Told *like);
+void tree_tell_root(Tree *tree, uint8_t op, Root *root, int error);
+void tree_stamp(Tree *tree, Node *node);
+
+/* --- records (apply.c) -------------------------------------------------------------------------------------------- */
+
+void tree_record(Tree *tree, Dir *dir, const Record *record);
+void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair);
+/* Brings one name into agreement with the disk. */
+void tree_settle(Tree *tree, Dir *dir, const char *name, size_t length, const Told *like);
+void tree_overflow(Tree *tree);
+void tree_watch_died(Tree *tree, Dir *dir);
+
+/* --- scans (scan.c) ------------------------------------------------------------------------------------------------ */
+
+enum { SCAN_DEEP = 1, SCAN_REWATCH = 2, SCAN_COMPARE = 4 };
+void tree_retry(Tree *tree, Dir *dir); /* out of memory or descriptors: the directory is looked at again later */
+void tree_drop_dead(Tree *tree);       /* frees directories that left the index while they stood in a list */
+void tree_leave_trail(Tree *tree); /* its directories may have moved or gone */
+void tree_scan_later(Tree *tree, Dir *dir, unsigned how);
+/* Scans until nothing is pending or the time is over. True: there is more to do at once. */
+bool tree_work(Tree *tree, double until);
+bool tree_is_settled(const Tree *tree); /* nothing pending, deferred or to be checked */
+double tree_deadline(const Tree *tree); /* 0: none */
+/* A descriptor of the directory, proven to be it; borrowed until tree_close_trail. */
+int tree_open_dir(Tree *tree, Dir *dir);
+void tree_close_trail(Tree *tree);
+int tree_watch(Tree *tree, Dir *dir, int fd);
+/* All directories below and including `top`, parents first. */
+typedef void TreeVisit(Tree *tree, Dir *dir, uint64_t argument);
+void tree_visit_dirs(Tree *tree, Dir *top, TreeVisit *visit, uint64_t argument);
+/* A directory that the index does not know at this place: a create, or a move where it is known elsewhere. */
+/* The same for one that is known to be new: a create. */
+Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, const Told *like);
+Node *tree_adopt(Tree *tree, Dir *parent, int parent_fd, const char *name, size_t length, const Told *like);
+
+/* --- ways (way.c) --------------------------------------------------------------------------------------------------- */
+
+int way_start(Root *root);  /* first walk; the top is made where it is there */
+void way_check(Root *root); /* walks again and tells gone and back */
+void way_drop(Root *root);
+void way_record(Hub *hub, Claim *claim, const Record *record);
+
+#endif
