@@ -22,23 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum EventOp {
-	OP_NONE, /* inotify objects: the flag's name speaks */
-	OP_CREATE,
-	OP_MODIFY,
-	OP_CLOSE_WRITE,
-	OP_ATTRIB,
-	OP_DELETE,
-	OP_MOVE,
-	OP_OPEN,
-	OP_ACCESS,
-	OP_CLOSE_NOWRITE,
-	OP_OVERFLOW,
-	OP_GONE,
-	OP_BACK,
-	OP_UNWATCHED,
-	OP_COUNT
-} EventOp;
+#include "base/eventop.h"
 
 enum { EVENT_DIRECTORY = 1, EVENT_ROOT, EVENT_FROM, EVENT_FROM_ROOT, EVENT_REASON };
 

@@ -61,6 +61,8 @@ static void free_root(Root *root)
 	text_free(root->real);
 	text_free(root->name);
 	text_free(root->folder);
+	text_free(root->prefix_folder);
+	pattern_free(root->match);
 	text_free(root->leaf);
 	text_free(root->awaited);
 	free(root);
@@ -89,6 +91,7 @@ static int fill_root(Root *root, const RootNames *names)
 	root->given = text_copy(names->given, strlen(names->given));
 	root->prefix = text_copy(names->prefix, strlen(names->prefix));
 	root->real = text_copy(names->real, strlen(names->real));
+	root->match = pattern_share(names->match);
 	return root->given && root->prefix && root->real ? 0 : -ENOMEM;
 }
 
@@ -149,10 +152,15 @@ bool tree_is_below(const Dir *dir, const Dir *ancestor)
 	return dir != NULL;
 }
 
+static Text *top_path(const Root *root)
+{
+	return root->single ? root->prefix_folder : root->prefix;
+}
+
 static Text *compose_path(Tree *tree, Dir *dir)
 {
 	if (dir->entry.parent == NULL)
-		return text_share(dir->entry.root->prefix);
+		return text_share(top_path(dir->entry.root));
 	Text *parent = tree_path(tree, dir->entry.parent);
 	if (parent == NULL)
 		return NULL;
@@ -333,6 +341,22 @@ void tree_delete(Tree *tree, Dir *dir, Node *node, const Told *like)
 		tree_empty(tree, dir_of(node));
 	children_remove(dir, node);
 	release(tree, node);
+}
+
+void tree_prune(Tree *tree, Dir *dir, bool pruned)
+{
+	if (dir->pruned == pruned)
+		return;
+	dir->pruned = pruned;
+	if (!pruned) {
+		tree_scan_later(tree, dir, 0);
+		return;
+	}
+	tree_empty(tree, dir);
+	if (dir->claim.wd >= 0)
+		tree->watches--;
+	hub_unclaim(tree->hub, &dir->claim);
+	dir->listed = false;
 }
 
 /* --- move ---------------------------------------------------------------------------------------------------------- */

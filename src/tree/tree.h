@@ -13,6 +13,7 @@
 
 #include "base/eventop.h"
 #include "tree/hub.h"
+#include "tree/pattern.h"
 
 typedef struct Root Root;
 typedef struct Step Step;
@@ -69,6 +70,8 @@ struct Root {
 	Text *prefix;      /* paths of events begin with this */
 	Text *real;        /* absolute, for the way */
 	Text *name;        /* single: the last component of prefix, told as name */
+	Text *prefix_folder; /* single: the folder's part of prefix */
+	Pattern *match;    /* a root that was given as a pattern: what lies below its literal head; or NULL */
 	Text *folder;      /* single: the directory that is watched for it */
 	Text *leaf;        /* single: the last component on the disk, links followed */
 	Text *awaited;     /* while it is missing: the component that is missing */
@@ -117,6 +120,7 @@ typedef struct RootNames {
 	const char *given;  /* as the user wrote it: event.root */
 	const char *prefix; /* paths of events begin with it */
 	const char *real;   /* absolute */
+	Pattern *match;     /* anchored; a use is taken; or NULL */
 } RootNames;
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
@@ -148,6 +152,9 @@ void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like);
 void tree_tell_content(Tree *tree, Dir *dir, Node *node, const Told *like);
 void tree_tell_root(Tree *tree, uint8_t op, Root *root, int error);
 void tree_stamp(Tree *tree, Node *node);
+
+/* A directory is no longer to be looked into (all below it is forgotten, silently), or again. */
+void tree_prune(Tree *tree, Dir *dir, bool pruned);
 
 /* --- records (apply.c) -------------------------------------------------------------------------------------------- */
 

@@ -316,9 +316,12 @@ static int note_folder(Root *root, const Walk *walk)
 	set_text(&root->leaf, text_copy(walk->leaf, strlen(walk->leaf)));
 	if (root->name == NULL) {
 		const char *name = slash != NULL ? slash + 1 : given;
+		size_t head = slash == NULL ? 0 : slash == given ? 1 : (size_t)(slash - given);
 		root->name = text_copy(name, strlen(name));
+		root->prefix_folder = text_copy(given, head);
 	}
-	return root->folder && root->leaf && root->name ? 0 : -ENOMEM;
+	bool whole = root->folder && root->leaf && root->name && root->prefix_folder;
+	return whole ? 0 : -ENOMEM;
 }
 
 static Dir *new_top(Root *root, const Walk *walk)
