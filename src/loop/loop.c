@@ -48,7 +48,13 @@ struct Loop {
 
 	void (*after)(void *context);
 	void *context;
+	void *place;
 };
+
+void **loop_place(Loop *loop)
+{
+	return &loop->place;
+}
 
 double loop_now(void)
 {

@@ -459,8 +459,9 @@ void tree_overflow(Tree *tree)
 			tree_scan_later(tree, root->top, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
 		}
 		root->check = tree->checks = true;
-		tree_tell_root(tree, OP_OVERFLOW, root, 0);
 	}
+	if (tree->root_count > 0)
+		tree_tell_root(tree, OP_OVERFLOW, tree->roots[0], 0);
 }
 
 void tree_watch_died(Tree *tree, Dir *dir)

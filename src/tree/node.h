@@ -21,6 +21,8 @@ typedef struct Node Node;
 typedef struct Dir Dir;
 struct Root;
 
+#define TOLD_MASK 0xffffffffffffu /* the bits of Node.told */
+
 struct Node {
 	union {
 		Node *next;        /* in the parent's list or bucket */
@@ -66,7 +68,7 @@ struct Dir {
 	uint16_t unreadable : 1; /* told as unwatched */
 	uint16_t listed : 1;    /* its children are known */
 	uint16_t linked : 1;    /* reached through a symbolic link */
-	uint16_t fresh : 1;     /* new: what its listing finds is new as well */
+	uint16_t was_polled : 1; /* has a watch by now; `told` of its files are still signatures */
 	Text *path;             /* cached; valid while path_generation is the tree's */
 	uint32_t path_generation;
 	uint32_t dev;

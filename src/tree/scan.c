@@ -234,6 +234,26 @@ static bool is_at_its_place(const Dir *dir)
 	return same;
 }
 
+/* --- all directories ------------------------------------------------------------------------------------------------ */
+
+void tree_visit_dirs(Tree *tree, Dir *top, TreeVisit *visit, uint64_t argument)
+{
+	Dir **stack = NULL;
+	size_t count = 0, size = 0;
+	Dir *dir = top;
+	do {
+		ChildCursor cursor;
+		visit(tree, dir, argument);
+		for (Node *node = children_start(dir, &cursor); node != NULL;
+			 node = children_next(dir, &cursor)) {
+			if (node_is_dir(node) && !push(&stack, &count, &size, dir_of(node)))
+				tree_visit_dirs(tree, dir_of(node), visit, argument);
+		}
+		dir = count > 0 ? stack[--count] : NULL;
+	} while (dir != NULL);
+	free(stack);
+}
+
 /* --- watches --------------------------------------------------------------------------------------------------------- */
 
 static void tell_unwatched(Tree *tree, Dir *dir, int error)
@@ -244,16 +264,84 @@ static void tell_unwatched(Tree *tree, Dir *dir, int error)
 	dir->unreadable = true;
 }
 
-/* 0, or a negative errno that keeps the directory from being looked into. */
-int tree_watch(Tree *tree, Dir *dir, int fd)
+static void set_polled(Tree *tree, Dir *dir, bool polled)
 {
+	if (dir->polled == polled)
+		return;
+	dir->polled = polled;
+	tree->polled += polled ? 1 : (size_t)-1;
+	if (polled && tree->poll_at == 0)
+		tree->poll_at = tree->hub->now + tree->options.interval;
+}
+
+static int claim(Tree *tree, Dir *dir, int fd)
+{
+	const TreeOptions *options = &tree->options;
 	bool had = dir->claim.wd >= 0;
-	if (tree->options.poll)
-		return 0;
-	uint32_t mask = needed_mask | tree->options.mask | (dir->entry.parent == NULL ? top_mask : 0);
+	bool spent = options->most_watches > 0 && tree->watches >= options->most_watches && !had;
+	if (spent || tree->full)
+		return -ENOSPC;
+	uint32_t mask = needed_mask | options->mask | (dir->entry.parent == NULL ? top_mask : 0);
 	int error = hub_claim(tree->hub, fd, mask, &dir->claim);
 	tree->watches += (dir->claim.wd >= 0) - (size_t)had;
 	return error;
+}
+
+/* 0, or a negative errno that keeps the directory from being looked into. Where no watch is to be had, the directory is
+ * polled. */
+int tree_watch(Tree *tree, Dir *dir, int fd)
+{
+	int error = tree->options.poll ? -ENOSPC : claim(tree, dir, fd);
+	if (error != -ENOSPC) {
+		if (error == 0)
+			dir->was_polled = dir->polled;
+		set_polled(tree, dir, false);
+		return error;
+	}
+	set_polled(tree, dir, true);
+	if (!tree->options.poll) {
+		tree->full = true;
+		tree->limit_reached = true;
+	}
+	return 0;
+}
+
+/* A new look at everything that has no watch; where there is one to be had by now, it is taken. */
+static void look_again(Tree *tree, Dir *dir, uint64_t argument)
+{
+	(void)argument;
+	if (dir->polled)
+		tree_scan_later(tree, dir, SCAN_COMPARE);
+}
+
+void tree_poll(Tree *tree)
+{
+	tree->full = false;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		Root *root = tree->roots[i];
+		if (root->unsure || tree->options.poll)
+			root->check = tree->checks = true;
+		if (root->top != NULL && tree->polled > 0)
+			tree_visit_dirs(tree, root->top, look_again, 0);
+	}
+}
+
+static bool has_unsure_root(const Tree *tree)
+{
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->unsure || tree->options.poll)
+			return true;
+	}
+	return false;
+}
+
+static void poll_if_due(Tree *tree)
+{
+	if (tree->poll_at == 0 || tree->hub->now < tree->poll_at)
+		return;
+	tree_poll(tree);
+	bool again = tree->polled > 0 || has_unsure_root(tree);
+	tree->poll_at = again ? tree->hub->now + tree->options.interval : 0;
 }
 
 /* --- new directories -------------------------------------------------------------------------------------------------- */
@@ -274,24 +362,6 @@ static Dir *find_stale_twin(Tree *tree, const Dir *dir, const Dir *parent)
 			return other;
 	}
 	return NULL;
-}
-
-void tree_visit_dirs(Tree *tree, Dir *top, TreeVisit *visit, uint64_t argument)
-{
-	Dir **stack = NULL;
-	size_t count = 0, size = 0;
-	Dir *dir = top;
-	do {
-		ChildCursor cursor;
-		visit(tree, dir, argument);
-		for (Node *node = children_start(dir, &cursor); node != NULL;
-			 node = children_next(dir, &cursor)) {
-			if (node_is_dir(node) && !push(&stack, &count, &size, dir_of(node)))
-				tree_visit_dirs(tree, dir_of(node), visit, argument);
-		}
-		dir = count > 0 ? stack[--count] : NULL;
-	} while (dir != NULL);
-	free(stack);
 }
 
 /* Records about these directories may be older than the place where they were found. */
@@ -382,6 +452,22 @@ static bool tells(const Tree *tree)
 	return tree->ready || tree->options.initial;
 }
 
+/* A file in a polled directory has no record of changes: what it looked like is kept and compared. */
+static uint64_t signature(const FileInfo *info)
+{
+	uint64_t hash = (uint64_t)info->ctime * 0x9e3779b97f4a7c15u;
+	hash = (hash ^ (hash >> 29) ^ (uint64_t)info->mtime) * 0xbf58476d1ce4e5b9u;
+	hash = (hash ^ (hash >> 32) ^ info->size) * 0x94d049bb133111ebu;
+	return (hash ^ (hash >> 31)) & TOLD_MASK;
+}
+
+static void sign(const Scan *scan, Node *node, const char *name)
+{
+	FileInfo info;
+	if (scan->dir->polled && dir_look(scan->fd, name, &info) == 0)
+		node->told = signature(&info) & TOLD_MASK;
+}
+
 static void found_new(Scan *scan, const DirEntry *entry)
 {
 	Tree *tree = scan->tree;
@@ -399,6 +485,7 @@ static void found_new(Scan *scan, const DirEntry *entry)
 	node->ino = entry->ino;
 	node->seen = true;
 	tree_insert(tree, scan->dir, node);
+	sign(scan, node, entry->name);
 	if (!tells(tree))
 		return;
 	tree_tell(tree, OP_CREATE, scan->dir, node, &scan->like);
@@ -407,6 +494,8 @@ static void found_new(Scan *scan, const DirEntry *entry)
 
 static bool content_changed(const Scan *scan, const Node *node, const FileInfo *info)
 {
+	if (scan->dir->polled || scan->dir->was_polled)
+		return node->told != signature(info);
 	if (node->writing)
 		return true;
 	int64_t told = (int64_t)node->told + scan->tree->hub->epoch;
@@ -419,7 +508,10 @@ static void compare_file(Scan *scan, Node *node, const char *name)
 	if (dir_look(scan->fd, name, &info) < 0)
 		return;
 	bool changed = content_changed(scan, node, &info);
-	tree_stamp(scan->tree, node);
+	if (scan->dir->polled)
+		node->told = signature(&info) & TOLD_MASK;
+	else
+		tree_stamp(scan->tree, node);
 	node->writing = false;
 	if (changed)
 		tree_tell_content(scan->tree, scan->dir, node, &scan->like);
@@ -611,10 +703,11 @@ static void scan_one(Tree *tree, Dir *dir)
 	int error = scan.fd < 0 ? scan.fd : 0;
 	if (error == 0 && (dir->claim.wd < 0 || dir->rewatch))
 		error = tree_watch(tree, dir, scan.fd);
+	scan.compare |= dir->polled || dir->was_polled;
 	if (error == 0)
 		error = list(&scan);
 	if (error == 0) {
-		dir->unreadable = false;
+		dir->unreadable = dir->was_polled = false;
 		tree->rescans++;
 		return;
 	}
@@ -639,11 +732,25 @@ static void check_roots(Tree *tree)
 	}
 }
 
+static void settled(Tree *tree)
+{
+	tree->gap = 0;
+	if (tree->limit_reached && !tree->limit_told && tree->root_count > 0) {
+		tree->limit_told = true;
+		tree_tell_root(tree, OP_UNWATCHED, tree->roots[0], ENOSPC);
+	}
+	if (tree->polled == 0 && !tree->options.poll)
+		tree->limit_reached = tree->limit_told = false;
+	if (tree->poll_at == 0 && has_unsure_root(tree))
+		tree->poll_at = tree->hub->now + tree->options.interval;
+}
+
 bool tree_work(Tree *tree, double until)
 {
 	if (tree->checks)
 		check_roots(tree);
 	resume_deferred(tree);
+	poll_if_due(tree);
 	while (tree->pending_count > 0) {
 		Dir *dir = tree->pending[--tree->pending_count];
 		dir->pending = false;
@@ -656,7 +763,7 @@ bool tree_work(Tree *tree, double until)
 	}
 	tree_close_trail(tree);
 	if (tree_is_settled(tree))
-		tree->gap = 0;
+		settled(tree);
 	return tree->pending_count > 0 || tree->checks;
 }
 
@@ -667,5 +774,7 @@ bool tree_is_settled(const Tree *tree)
 
 double tree_deadline(const Tree *tree)
 {
+	if (tree->retry_at == 0 || (tree->poll_at != 0 && tree->poll_at < tree->retry_at))
+		return tree->poll_at;
 	return tree->retry_at;
 }

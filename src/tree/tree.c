@@ -241,7 +241,7 @@ void tree_tell_root(Tree *tree, uint8_t op, Root *root, int error)
 
 void tree_stamp(Tree *tree, Node *node)
 {
-	node->told = (uint64_t)(tree->stamp - tree->hub->epoch) & 0xffffffffffffu;
+	node->told = (uint64_t)(tree->stamp - tree->hub->epoch) & TOLD_MASK;
 }
 
 /* --- create ------------------------------------------------------------------------------------------------------ */

@@ -94,7 +94,8 @@ struct Tree {
 	bool ready;            /* the first look is over: from now on changes are told */
 	bool checks;           /* some root's way is to be walked */
 	bool starved;          /* out of memory: something could not even be noted for later */
-	bool full;             /* told that the limit is reached */
+	bool full;             /* no watch is to be had until the next poll */
+	bool limit_reached, limit_told;
 	Dir **pending;         /* stack of directories to scan */
 	size_t pending_count, pending_size;
 	Dir **deferred;        /* those that were not where the index has them while records were unread */
@@ -174,6 +175,7 @@ void tree_leave_trail(Tree *tree); /* its directories may have moved or gone */
 void tree_scan_later(Tree *tree, Dir *dir, unsigned how);
 /* Scans until nothing is pending or the time is over. True: there is more to do at once. */
 bool tree_work(Tree *tree, double until);
+void tree_poll(Tree *tree); /* everything without a watch is to be looked at now */
 bool tree_is_settled(const Tree *tree); /* nothing pending, deferred or to be checked */
 double tree_deadline(const Tree *tree); /* 0: none */
 /* A descriptor of the directory, proven to be it; borrowed until tree_close_trail. */

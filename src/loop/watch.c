@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * watch.c - watchers in the loop.
+ */
+#include "loop/watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "tree/hub.h"
+
+#define SLICE 0.005 /* seconds of scanning between two looks at everything else */
+
+struct Shared {
+	Loop *loop;
+	Hub *hub;
+	List watches;
+	size_t count; /* of them */
+	bool telling; /* owners are told: not to be freed now */
+	LoopIo io;
+	LoopTimer timer;
+	LoopJob job;
+};
+
+static Watch *watch_of(List *link)
+{
+	return list_item(link, Watch, link);
+}
+
+/* --- one step ------------------------------------------------------------------------------------------------------- */
+
+static bool work(Shared *shared)
+{
+	bool more = false;
+	for (List *link = shared->watches.next; link != &shared->watches; link = link->next)
+		more |= tree_work(watch_of(link)->tree, loop_now() + SLICE);
+	return more;
+}
+
+/* Owners may close their watch in `changed`, and others'. */
+static void tell_owners(Shared *shared)
+{
+	List todo;
+	list_init(&todo);
+	while (!list_empty(&shared->watches))
+		list_append(&todo, list_pop(&shared->watches));
+	while (!list_empty(&todo)) {
+		List *link = list_pop(&todo);
+		Watch *watch = watch_of(link);
+		list_append(&shared->watches, link);
+		bool changed = watch->stirred || watch->seen != watch->view.sequence;
+		watch->seen = watch->view.sequence;
+		watch->stirred = false;
+		if (changed && watch->changed != NULL)
+			watch->changed(watch);
+	}
+}
+
+static double earlier(double a, double b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+static void set_timer(Shared *shared)
+{
+	double deadline = hub_deadline(shared->hub);
+	for (List *link = shared->watches.next; link != &shared->watches; link = link->next)
+		deadline = earlier(deadline, tree_deadline(watch_of(link)->tree));
+	if (deadline == 0)
+		loop_timer_stop(&shared->timer);
+	else
+		loop_timer_start(shared->loop, &shared->timer, deadline);
+}
+
+static void step(Shared *shared)
+{
+	int more = hub_step(shared->hub, loop_now());
+	if (work(shared) || more > 0)
+		loop_job_start(shared->loop, &shared->job);
+	set_timer(shared);
+}
+
+static void share_close(Shared *shared)
+{
+	loop_io_stop(&shared->io);
+	loop_timer_stop(&shared->timer);
+	loop_job_stop(&shared->job);
+	*loop_place(shared->loop) = NULL;
+	hub_close(shared->hub);
+	free(shared);
+}
+
+static void close_if_unused(Shared *shared)
+{
+	if (shared->count == 0 && !shared->telling)
+		share_close(shared);
+}
+
+static void run(Shared *shared)
+{
+	step(shared);
+	shared->telling = true;
+	tell_owners(shared);
+	shared->telling = false;
+	close_if_unused(shared);
+}
+
+static void on_readable(LoopIo *io, uint32_t events)
+{
+	(void)events;
+	run(list_item(io, Shared, io));
+}
+
+static void on_deadline(LoopTimer *timer)
+{
+	run(list_item(timer, Shared, timer));
+}
+
+static void on_work(LoopJob *job)
+{
+	run(list_item(job, Shared, job));
+}
+
+/* --- the hub of a loop ------------------------------------------------------------------------------------------------ */
+
+static int share_open(Shared **out, Loop *loop)
+{
+	Shared *shared = calloc(1, sizeof *shared);
+	if (shared == NULL)
+		return -ENOMEM;
+	list_init(&shared->watches);
+	shared->loop = loop;
+	shared->io.ready = on_readable;
+	shared->timer.fire = on_deadline;
+	shared->job.work = on_work;
+	int error = hub_open(&shared->hub);
+	if (error >= 0)
+		error = loop_io_start(loop, &shared->io, shared->hub->fd, EPOLLIN);
+	if (error < 0) {
+		hub_close(shared->hub);
+		free(shared);
+		return error;
+	}
+	*loop_place(loop) = *out = shared;
+	return 0;
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------------ */
+
+int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree, const ViewOptions *view)
+{
+	Shared *shared = *loop_place(loop);
+	view_init(&watch->view, view);
+	int error = shared == NULL ? share_open(&shared, loop) : 0;
+	if (error == 0)
+		error = tree_open(&watch->tree, shared->hub, tree, view_sink(&watch->view));
+	if (error < 0) {
+		if (shared != NULL)
+			close_if_unused(shared);
+		view_clear(&watch->view);
+		return error;
+	}
+	watch->loop = loop;
+	watch->shared = shared;
+	watch->view.tree = watch->tree;
+	list_append(&shared->watches, &watch->link);
+	shared->count++;
+	loop_job_start(loop, &shared->job);
+	return 0;
+}
+
+void watch_close(Watch *watch)
+{
+	Shared *shared = watch->shared;
+	if (shared == NULL)
+		return;
+	watch->shared = NULL;
+	list_remove(&watch->link);
+	tree_close(watch->tree);
+	watch->tree = NULL;
+	view_clear(&watch->view);
+	shared->count--;
+	close_if_unused(shared);
+}
+
+void watch_look(Watch *watch)
+{
+	step(watch->shared);
+}
+
+WatchMark watch_mark(Watch *watch)
+{
+	if (watch->tree->polled > 0 || watch->tree->options.poll)
+		tree_poll(watch->tree);
+	loop_job_start(watch->loop, &watch->shared->job);
+	watch->stirred = true;
+	return (WatchMark){.position = hub_position(watch->shared->hub)};
+}
+
+bool watch_reached(const Watch *watch, WatchMark mark)
+{
+	bool reached = watch->shared->hub->done >= mark.position && tree_is_settled(watch->tree);
+	if (!reached)
+		((Watch *)(uintptr_t)watch)->stirred = true;
+	return reached;
+}
+
+void watch_set_ready(Watch *watch)
+{
+	watch->tree->ready = true;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * watch.h - a watcher in the loop: a tree, a view of it, and the hub that all watchers of one loop share.
+ *
+ * The hub's descriptor, its deadlines and the slices of scans are entered in the loop while a watcher is open. A step
+ * reads one buffer of records, hands them on and scans for a few milliseconds; nothing blocks.
+ */
+#ifndef MOONWATCH_LOOP_WATCH_H
+#define MOONWATCH_LOOP_WATCH_H
+
+#include "loop/loop.h"
+#include "stream/view.h"
+
+typedef struct Watch Watch;
+typedef struct Shared Shared;
+
+/* Embedded in its owner; zero it, set `changed`, then open. */
+struct Watch {
+	void (*changed)(Watch *watch); /* after a step: events may be there, a barrier may have been reached */
+	Loop *loop;
+	Shared *shared; /* NULL while closed */
+	Tree *tree;
+	View view;
+	List link;
+	uint64_t seen; /* the view's sequence when `changed` was last called */
+	bool stirred;  /* call `changed` after the next step in any case */
+};
+
+/* A moment in the stream of records: all that happened before watch_mark. */
+typedef struct WatchMark {
+	uint64_t position;
+	uint64_t polls;
+} WatchMark;
+
+int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree, const ViewOptions *view); /* takes the patterns */
+void watch_close(Watch *watch);                                                             /* fine when closed */
+/* What is there right now is read, without waiting. */
+void watch_look(Watch *watch);
+WatchMark watch_mark(Watch *watch);
+bool watch_reached(const Watch *watch, WatchMark mark);
+/* From now on changes are told. */
+void watch_set_ready(Watch *watch);
+
+#endif
