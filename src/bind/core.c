@@ -17,6 +17,7 @@
 #include "bind/llimits.h"
 #include "bind/lmask.h"
 #include "bind/lpattern.h"
+#include "bind/lwatcher.h"
 
 static const lua_CFunction parts[] = {
 	open_mask,
@@ -35,6 +36,7 @@ static const lua_CFunction parts[] = {
 	open_select,
 	open_inotify,
 	open_limits,
+	open_watcher,
 	NULL,
 };
 

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -154,35 +155,53 @@ int dir_look_follow(int parent_fd, const char *name, FileInfo *info)
 	return look(parent_fd, name, 0, info);
 }
 
-void dir_list_start(DirListing *listing, int fd, char *buffer)
-{
-	*listing = (DirListing){.fd = fd, .buffer = buffer};
-}
-
 static bool is_dot(const char *name)
 {
 	return name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0'));
 }
 
-static int list_fill(DirListing *listing)
+enum { LISTING_ROOM = 32 * 1024, LISTING_KEPT = 1024 * 1024 };
+
+static int make_room(DirListing *listing)
 {
-	long length = syscall(SYS_getdents64, listing->fd, listing->buffer, (size_t)DIR_BUFFER);
-	if (length < 0)
-		return -errno;
-	listing->length = (size_t)length;
-	listing->position = 0;
-	return length > 0;
+	if (listing->size - listing->length >= LISTING_ROOM)
+		return 0;
+	size_t size = listing->size ? listing->size * 2 : 2 * (size_t)LISTING_ROOM;
+	char *bytes = realloc(listing->bytes, size);
+	if (bytes == NULL)
+		return -ENOMEM;
+	listing->bytes = bytes;
+	listing->size = size;
+	return 0;
 }
 
-int dir_list_next(DirListing *listing, DirEntry *entry)
+int dir_list_read(DirListing *listing, int fd)
 {
+	if (listing->size > LISTING_KEPT)
+		dir_list_clear(listing);
+	listing->length = listing->position = 0;
 	for (;;) {
-		if (listing->position == listing->length) {
-			int more = list_fill(listing);
-			if (more <= 0)
-				return more;
-		}
-		const KernelEntry *found = (const void *)(listing->buffer + listing->position);
+		int error = make_room(listing);
+		if (error < 0)
+			return error;
+		long more = syscall(SYS_getdents64, fd, listing->bytes + listing->length,
+			listing->size - listing->length);
+		if (more <= 0)
+			return more < 0 ? -errno : 0;
+		listing->length += (size_t)more;
+	}
+}
+
+void dir_list_clear(DirListing *listing)
+{
+	free(listing->bytes);
+	*listing = (DirListing){0};
+}
+
+bool dir_list_next(DirListing *listing, DirEntry *entry)
+{
+	while (listing->position < listing->length) {
+		const KernelEntry *found = (const void *)(listing->bytes + listing->position);
 		listing->position += found->length;
 		if (is_dot(found->name))
 			continue;
@@ -192,8 +211,9 @@ int dir_list_next(DirListing *listing, DirEntry *entry)
 			.ino = found->ino,
 			.type = filetype_of_dirent(found->type),
 		};
-		return 1;
+		return true;
 	}
+	return false;
 }
 
 int64_t dir_clock(void)

@@ -41,12 +41,10 @@ typedef struct DirEntry {
 	FileType type;
 } DirEntry;
 
-enum { DIR_BUFFER = 64 * 1024 };
-
+/* A whole listing in memory: read first, then walked. */
 typedef struct DirListing {
-	int fd;
-	char *buffer; /* DIR_BUFFER bytes, the caller's */
-	size_t length, position;
+	char *bytes; /* heap, kept for the next listing */
+	size_t size, length, position;
 } DirListing;
 
 int dir_open_root(const char *path);           /* links on the way are followed */
@@ -58,10 +56,10 @@ int dir_identify(int fd, Identity *identity);
 int dir_look(int parent_fd, const char *name, FileInfo *info); /* not following a link */
 int dir_look_follow(int parent_fd, const char *name, FileInfo *info);
 
-void dir_list_start(
-	DirListing *listing, int fd, char *buffer); /* fd is borrowed; buffer aligned to 8 */
-int dir_list_next(
-	DirListing *listing, DirEntry *entry); /* 1, 0 at the end, or -errno; never "." or ".." */
+/* Reads all entries of an open directory, and puts the listing at its begin. 0 or -errno. */
+int dir_list_read(DirListing *listing, int fd);
+bool dir_list_next(DirListing *listing, DirEntry *entry); /* false at the end; never "." or ".." */
+void dir_list_clear(DirListing *listing);
 
 int64_t dir_clock(void); /* the clock that stamps files, in FileInfo's unit */
 

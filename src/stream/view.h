@@ -22,7 +22,7 @@ typedef struct ViewOptions {
 	uint32_t depth;       /* components below the root that are shown; 0: all */
 	Pattern *match;       /* counted uses, NULL for none */
 	Pattern *ignore;
-	Pattern *always;      /* patterns that are ignored whatever else is said; internal */
+	size_t most_queued;   /* beyond it what waits is folded */
 	/* Asked once per new entry; false prunes it. NULL: none. */
 	bool (*filter)(void *owner, const char *rel, size_t length, bool isdir);
 	void *owner;

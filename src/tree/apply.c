@@ -146,6 +146,18 @@ void tree_settle(Tree *tree, Dir *dir, const char *name, size_t length, const To
 		tree_delete(tree, dir, node, &like);
 }
 
+void tree_fill_type(Tree *tree, Dir *dir, Node *node)
+{
+	char buffer[256];
+	FileInfo info;
+	int fd = tree_open_dir(tree, dir);
+	const char *name = disk_name(dir, node_name(node), node->name_length, buffer);
+	if (fd < 0 || dir_look(fd, name, &info) < 0 || info.type == TYPE_DIRECTORY)
+		return;
+	node->type = info.type & 7u;
+	node->ino = info.identity.ino;
+}
+
 static void settle_record(Tree *tree, Dir *dir, const Record *record)
 {
 	Told like = like_of(record);

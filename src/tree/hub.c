@@ -124,8 +124,7 @@ int hub_open(Hub **out)
 	hub->fd = -1;
 	hub->size = HUB_BUFFER;
 	hub->buffer = aligned_alloc(8, HUB_BUFFER);
-	hub->list_buffer = aligned_alloc(8, DIR_BUFFER);
-	if (hub->buffer == NULL || hub->list_buffer == NULL)
+	if (hub->buffer == NULL)
 		goto failed;
 	error = hub->fd = notify_open(false);
 	if (error < 0)
@@ -151,7 +150,7 @@ void hub_close(Hub *hub)
 	free(hub->news.items);
 	free(hub->by_index);
 	free(hub->buffer);
-	free(hub->list_buffer);
+	dir_list_clear(&hub->listing);
 	free(hub);
 }
 

@@ -69,7 +69,7 @@ struct Hub {
 	int64_t epoch;        /* file clock at opening: `told` counts from here */
 	uint64_t overflows;
 	ClaimList olds, news; /* scratch: who is to be told of the record or pair under way */
-	char *list_buffer;    /* DIR_BUFFER bytes for scans */
+	DirListing listing;   /* of the scan under way */
 };
 
 int hub_open(Hub **out);

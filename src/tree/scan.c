@@ -609,15 +609,21 @@ static void drop_unseen(Scan *scan)
 	}
 }
 
+/* What is told must have existed under the path that is told: so after the listing the directory must still be where
+ * the index has it. */
 static int list_all(Scan *scan)
 {
-	DirListing listing;
+	DirListing *listing = &scan->tree->hub->listing;
 	DirEntry entry;
-	int more;
-	dir_list_start(&listing, scan->fd, scan->tree->hub->list_buffer);
-	while ((more = dir_list_next(&listing, &entry)) > 0)
+	int error = dir_list_read(listing, scan->fd);
+	if (error < 0)
+		return error;
+	if (tells(scan->tree) && !is_at_its_place(scan->dir))
+		return -ESTALE;
+	while (dir_list_next(listing, &entry))
 		found(scan, &entry);
-	return more;
+	drop_unseen(scan);
+	return 0;
 }
 
 /* The listing of a single file is a look at its name. */
@@ -625,8 +631,10 @@ static int look_single(Scan *scan, const Root *root)
 {
 	FileInfo info;
 	int error = dir_look(scan->fd, root->leaf->bytes, &info);
-	if (error == -ENOENT)
+	if (error == -ENOENT) {
+		drop_unseen(scan);
 		return 0;
+	}
 	if (error < 0)
 		return error;
 	DirEntry entry = {
@@ -636,6 +644,7 @@ static int look_single(Scan *scan, const Root *root)
 		.type = info.type,
 	};
 	found(scan, &entry);
+	drop_unseen(scan);
 	return 0;
 }
 
@@ -654,7 +663,6 @@ static int list(Scan *scan)
 	int error = is_single(dir) ? look_single(scan, dir->entry.root) : list_all(scan);
 	if (error < 0)
 		return error;
-	drop_unseen(scan);
 	dir->listed_from = from;
 	dir->listed_to = hub_position(hub);
 	dir->listed = true;

@@ -140,6 +140,7 @@ Root *tree_root_of(const Dir *dir);
 bool tree_is_below(const Dir *dir, const Dir *ancestor); /* or the same */
 /* `like` gives mask, cookie, wd, synthetic, replaced, initial; the rest is filled in. NULL out of memory. */
 Node *tree_create(Tree *tree, Dir *dir, const char *name, size_t length, FileType type, const Told *like);
+void tree_fill_type(Tree *tree, Dir *dir, Node *node); /* by a look, where it is unknown */
 void tree_insert(Tree *tree, Dir *dir, Node *node); /* silently; one made with node_new */
 void tree_empty(Tree *tree, Dir *top);              /* silently: all below */
 void tree_remove_top(Tree *tree, Dir *top);         /* silently: a whole root */

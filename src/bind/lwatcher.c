@@ -1,0 +1,743 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lwatcher.c - the watcher object: a tree, watched exactly.
+ *
+ * User values of a watcher: the path of the directory of the last event and the root of the last event (events of one
+ * directory share the strings), the filter function, the thread it is called in, the subscriptions, the event that is
+ * handed to them, and the default of its options as a table for Lua.
+ */
+#include "bind/lwatcher.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bind/bind.h"
+#include "bind/levent.h"
+#include "bind/lpattern.h"
+#include "loop/watch.h"
+#include "os/notify.h"
+
+enum { UV_DIRECTORY = 1, UV_ROOT, UV_FILTER, UV_THREAD, UV_SUBSCRIPTIONS, UV_EVENT, UV_COUNT = UV_EVENT };
+
+typedef struct Watcher {
+	Source source; /* events */
+	Source barrier; /* ready and sync */
+	Dispatch dispatch;
+	Watch watch;
+	lua_State *filter_thread; /* user value; NULL without a filter */
+	Text *last_dir, *last_root;
+	WatchMark first;  /* the barrier behind the first look */
+	bool opened, marked, ready, subscribed;
+	size_t subscription; /* the next one to be asked about the event at hand */
+} Watcher;
+
+static const Class watcher_class;
+
+static Watcher *watcher_of(Watch *watch)
+{
+	return list_item(watch, Watcher, watch);
+}
+
+static Watcher *barrier_owner(Source *source)
+{
+	return list_item(source, Watcher, barrier);
+}
+
+static Watcher *check_watcher(lua_State *L)
+{
+	return bind_check(L, 1, &watcher_class);
+}
+
+/* --- from the loop ------------------------------------------------------------------------------------------------- */
+
+/* The first look is over when nothing is left to scan, and all records older than that moment are handed on. */
+static void advance_ready(Watcher *watcher)
+{
+	Watch *watch = &watcher->watch;
+	if (watcher->ready || !watcher->opened || !tree_is_settled(watch->tree))
+		return;
+	if (!watcher->marked) {
+		watcher->first = (WatchMark){.position = hub_position(watch->tree->hub)};
+		watcher->marked = true;
+	}
+	if (!watch_reached(watch, watcher->first))
+		return;
+	watch_set_ready(watch);
+	watcher->ready = true;
+}
+
+static void on_changed(Watch *watch)
+{
+	Watcher *watcher = watcher_of(watch);
+	advance_ready(watcher);
+	if (!watcher->ready)
+		watch->stirred = true;
+	if (watch->view.queue.count > 0) {
+		if (watcher->subscribed)
+			dispatch_wake(&watcher->dispatch);
+		else
+			source_wake(&watcher->source, watch->view.queue.count);
+	}
+	source_wake(&watcher->barrier, SIZE_MAX);
+}
+
+/* --- events ------------------------------------------------------------------------------------------------------------ */
+
+/* Pushes a text as a string; the last one is remembered, since neighbours share it. */
+static void push_shared(lua_State *L, int uservalue, Text **last, Text *text)
+{
+	if (*last == text) {
+		lua_getiuservalue(L, 1, uservalue);
+		return;
+	}
+	lua_pushlstring(L, text->bytes, text->length);
+	lua_pushvalue(L, -1);
+	lua_setiuservalue(L, 1, uservalue);
+	text_free(*last);
+	*last = text_share(text);
+}
+
+static void push_text(lua_State *L, const Text *text)
+{
+	lua_pushlstring(L, text->bytes, text->length);
+}
+
+static void push_reason(lua_State *L, const Watcher *watcher, const Item *item)
+{
+	const Tree *tree = watcher->watch.tree;
+	if (item->error == ENOSPC)
+		lua_pushfstring(L,
+			"no more watches are to be had: %d of %d directories are polled; raise "
+			"fs.inotify.max_user_watches (or max_watches) by as many",
+			(int)tree->polled, (int)tree->directories);
+	else
+		lua_pushstring(L, strerror(item->error));
+}
+
+static int uservalues_of(const Item *item)
+{
+	if (item->error != 0)
+		return EVENT_REASON;
+	if (item->from_root != NULL)
+		return EVENT_FROM_ROOT;
+	return item->from_dir != NULL ? EVENT_FROM : EVENT_ROOT;
+}
+
+static void push_item(lua_State *L, Watcher *watcher, const Item *item)
+{
+	Event *event =
+		event_push(L, item->name_length, item->from_name_length, uservalues_of(item));
+	event->time = item->time;
+	event->wall = item->wall;
+	event->seq = item->seq;
+	event->mask = item->mask;
+	event->cookie = item->cookie;
+	event->wd = item->wd;
+	event->op = item->op;
+	event->type = item->type;
+	event->replaced = item->replaced;
+	event->isdir = item->isdir;
+	event->synthetic = item->synthetic;
+	event->exchange = item->exchange;
+	event->is_watcher_event = true;
+	event->rel_at = item->rel_at;
+	event->from_rel_at = item->from_rel_at;
+	memcpy(event->names, item->names, (size_t)item->name_length + item->from_name_length);
+	push_shared(L, UV_DIRECTORY, &watcher->last_dir, item->dir);
+	lua_setiuservalue(L, -2, EVENT_DIRECTORY);
+	push_shared(L, UV_ROOT, &watcher->last_root, item->root);
+	lua_setiuservalue(L, -2, EVENT_ROOT);
+	if (item->from_dir != NULL) {
+		push_text(L, item->from_dir);
+		lua_setiuservalue(L, -2, EVENT_FROM);
+	}
+	if (item->from_root != NULL) {
+		push_text(L, item->from_root);
+		lua_setiuservalue(L, -2, EVENT_FROM_ROOT);
+	}
+	if (item->error != 0) {
+		push_reason(L, watcher, item);
+		lua_setiuservalue(L, -2, EVENT_REASON);
+	}
+}
+
+static const Item *next_item(Watcher *watcher)
+{
+	Watch *watch = &watcher->watch;
+	if (watch->shared == NULL)
+		return NULL;
+	const Item *item = queue_first(&watch->view.queue);
+	if (item != NULL)
+		return item;
+	watch_look(watch);
+	return queue_first(&watch->view.queue);
+}
+
+static int take_event(lua_State *L, Source *source)
+{
+	Watcher *watcher = (Watcher *)(void *)source;
+	const Item *item = next_item(watcher);
+	if (item == NULL)
+		return 0;
+	push_item(L, watcher, item);
+	queue_drop(&watcher->watch.view.queue);
+	return 1;
+}
+
+static void refuse_subscribed(lua_State *L, const Watcher *watcher, const char *method)
+{
+	if (watcher->subscribed)
+		bind_misuse(L, "%s: the watcher delivers to its subscriptions", method);
+}
+
+static int l_get(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	refuse_subscribed(L, watcher, "get");
+	return source_get(L, &watcher->source, bind_opttimeout(L, 2));
+}
+
+static int l_each(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	refuse_subscribed(L, watcher, "each");
+	return bind_each(L, &watcher->source, bind_opttimeout(L, 2));
+}
+
+/* --- ready and sync ---------------------------------------------------------------------------------------------------- */
+
+static int take_ready(lua_State *L, Source *source)
+{
+	Watcher *watcher = barrier_owner(source);
+	if (!watcher->ready && watcher->watch.shared != NULL) {
+		watch_look(&watcher->watch);
+		advance_ready(watcher);
+		watcher->watch.stirred = true;
+	}
+	if (!watcher->ready)
+		return 0;
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+static int l_ready(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	return source_get_with(L, &watcher->barrier, bind_opttimeout(L, 2), take_ready);
+}
+
+/* The mark stands at index 3 of the waiting function. */
+static int take_synced(lua_State *L, Source *source)
+{
+	Watcher *watcher = barrier_owner(source);
+	WatchMark mark = {.position = (uint64_t)lua_tointeger(L, 3)};
+	if (watcher->watch.shared == NULL)
+		return 0;
+	watch_look(&watcher->watch);
+	advance_ready(watcher);
+	if (!watcher->ready || !watch_reached(&watcher->watch, mark))
+		return 0;
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+static int l_sync(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	double timeout = bind_opttimeout(L, 2);
+	lua_settop(L, 2);
+	WatchMark mark = {0};
+	if (watcher->watch.shared != NULL)
+		mark = watch_mark(&watcher->watch);
+	lua_pushinteger(L, (lua_Integer)mark.position);
+	return source_get_with(L, &watcher->barrier, timeout, take_synced);
+}
+
+/* --- subscriptions -------------------------------------------------------------------------------------------------------
+ *
+ * UV_SUBSCRIPTIONS is a list of tables { op number = handler }; the handlers of one event are called one after the other
+ * until one of them returns true. */
+
+static bool push_handler(lua_State *L, Watcher *watcher)
+{
+	lua_getiuservalue(L, 1, UV_SUBSCRIPTIONS);
+	lua_getiuservalue(L, 1, UV_EVENT);
+	const Event *event = event_test(L, -1);
+	lua_pop(L, 1);
+	lua_Integer count = luaL_len(L, -1);
+	int top = lua_gettop(L);
+	while (event != NULL && (lua_Integer)watcher->subscription < count) {
+		lua_rawgeti(L, -1, (lua_Integer)++watcher->subscription);
+		if (lua_rawgeti(L, -1, event->op) == LUA_TFUNCTION) {
+			lua_replace(L, top);
+			lua_settop(L, top);
+			return true;
+		}
+		lua_settop(L, top);
+	}
+	lua_pop(L, 1);
+	return false;
+}
+
+static void end_event(lua_State *L, Watcher *watcher)
+{
+	watcher->subscription = 0;
+	lua_pushnil(L);
+	lua_setiuservalue(L, 1, UV_EVENT);
+}
+
+static int next_handler(lua_State *L, Dispatch *dispatch)
+{
+	Watcher *watcher = list_item(dispatch, Watcher, dispatch);
+	for (;;) {
+		if (push_handler(L, watcher)) {
+			lua_getiuservalue(L, 1, UV_EVENT);
+			return 1;
+		}
+		const Item *item = next_item(watcher);
+		if (item == NULL || !watcher->subscribed) {
+			end_event(L, watcher);
+			return -1;
+		}
+		push_item(L, watcher, item);
+		lua_setiuservalue(L, 1, UV_EVENT);
+		queue_drop(&watcher->watch.view.queue);
+		watcher->subscription = 0;
+	}
+}
+
+static void handler_done(lua_State *L, Dispatch *dispatch)
+{
+	Watcher *watcher = list_item(dispatch, Watcher, dispatch);
+	if (lua_isboolean(L, -1) && lua_toboolean(L, -1))
+		end_event(L, watcher);
+}
+
+/* _subscribe(handlers): the table is the subscription; its end is _unsubscribe(handlers) */
+static int l_subscribe(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	luaL_checktype(L, 2, LUA_TTABLE);
+	if (lua_getiuservalue(L, 1, UV_SUBSCRIPTIONS) != LUA_TTABLE) {
+		lua_pop(L, 1);
+		lua_newtable(L);
+		lua_pushvalue(L, -1);
+		lua_setiuservalue(L, 1, UV_SUBSCRIPTIONS);
+	}
+	lua_pushvalue(L, 2);
+	lua_rawseti(L, -2, luaL_len(L, -2) + 1);
+	if (!watcher->subscribed && watcher->watch.shared != NULL) {
+		watcher->subscribed = true;
+		bind_anchor(L, 1, &watcher->dispatch);
+		dispatch_init(L, &watcher->dispatch, &watcher->dispatch, "watcher", true, next_handler);
+		watcher->dispatch.done = handler_done;
+		dispatch_wake(&watcher->dispatch);
+	}
+	return 0;
+}
+
+static void stop_dispatch(lua_State *L, Watcher *watcher)
+{
+	if (!watcher->subscribed)
+		return;
+	watcher->subscribed = false;
+	dispatch_stop(&watcher->dispatch);
+	bind_unanchor(L, &watcher->dispatch);
+}
+
+/* _unsubscribe(handlers) */
+static int l_unsubscribe(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	if (lua_getiuservalue(L, 1, UV_SUBSCRIPTIONS) != LUA_TTABLE)
+		return 0;
+	lua_Integer count = luaL_len(L, -1), kept = 0;
+	for (lua_Integer i = 1; i <= count; i++) {
+		lua_rawgeti(L, -1, i);
+		if (lua_rawequal(L, -1, 2)) {
+			lua_pop(L, 1);
+			if ((size_t)i <= watcher->subscription)
+				watcher->subscription--;
+		} else {
+			lua_rawseti(L, -2, ++kept);
+		}
+	}
+	for (lua_Integer i = kept + 1; i <= count; i++) {
+		lua_pushnil(L);
+		lua_rawseti(L, -2, i);
+	}
+	if (kept == 0)
+		stop_dispatch(L, watcher);
+	return 0;
+}
+
+/* --- what is known --------------------------------------------------------------------------------------------------------- */
+
+typedef struct EntryWalk {
+	lua_State *L;
+	Watcher *watcher;
+	lua_Integer count;
+} EntryWalk;
+
+static const char *const type_names[] = {"unknown", "file", "directory", "link", "fifo", "socket", "char", "block"};
+
+static void add_entry(EntryWalk *walk, const char *rel, size_t length, const Node *node)
+{
+	lua_pushlstring(walk->L, rel, length);
+	lua_rawseti(walk->L, -2, ++walk->count);
+	lua_pushstring(walk->L, type_names[node->type]);
+	lua_rawseti(walk->L, -2, ++walk->count);
+}
+
+static void add_entries(EntryWalk *walk, Dir *dir)
+{
+	View *view = &walk->watcher->watch.view;
+	ChildCursor cursor;
+	luaL_checkstack(walk->L, 4, "tree too deep");
+	for (Node *node = children_start(dir, &cursor); node != NULL; node = children_next(dir, &cursor)) {
+		size_t length;
+		if (node->type == TYPE_UNKNOWN)
+			tree_fill_type(walk->watcher->watch.tree, dir, node);
+		const char *rel = view_rel(view, dir, node_name(node), node->name_length, &length);
+		if (rel != NULL && view_shows(view, tree_root_of(dir), rel, length, node_is_dir(node)))
+			add_entry(walk, rel, length, node);
+		if (node_is_dir(node))
+			add_entries(walk, dir_of(node));
+	}
+}
+
+/* _entries(): a flat list rel, type, rel, type, ... */
+static int l_entries(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	EntryWalk walk = {.L = L, .watcher = watcher};
+	lua_newtable(L);
+	if (watcher->watch.shared == NULL)
+		return 1;
+	Tree *tree = watcher->watch.tree;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->top != NULL)
+			add_entries(&walk, tree->roots[i]->top);
+	}
+	tree_close_trail(tree);
+	return 1;
+}
+
+static void set_count(lua_State *L, const char *name, size_t value)
+{
+	lua_pushinteger(L, (lua_Integer)value);
+	lua_setfield(L, -2, name);
+}
+
+static int l_stats(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	const Watch *watch = &watcher->watch;
+	if (watch->shared == NULL)
+		return bind_closed(L);
+	const Tree *tree = watch->tree;
+	uint64_t events = 0;
+	lua_createtable(L, 0, 12);
+	lua_newtable(L);
+	for (int op = OP_CREATE; op < OP_COUNT; op++) {
+		set_count(L, event_op_name((EventOp)op), watch->view.told[op]);
+		events += watch->view.told[op];
+	}
+	lua_setfield(L, -2, "ops");
+	set_count(L, "events", events);
+	set_count(L, "directories", tree->directories);
+	set_count(L, "entries", tree->entries - tree->root_count);
+	set_count(L, "watches", tree->watches);
+	set_count(L, "polled", tree->polled);
+	set_count(L, "coalesced", 0);
+	set_count(L, "overflows", watch->view.told[OP_OVERFLOW]);
+	set_count(L, "rescans", tree->rescans);
+	set_count(L, "queued", watch->view.queue.count);
+	set_count(L, "memory", tree->pool.bytes + watch->view.queue.bytes);
+	return 1;
+}
+
+/* --- life -------------------------------------------------------------------------------------------------------------------- */
+
+static bool get_flag(lua_State *L, const char *name)
+{
+	lua_getfield(L, 1, name);
+	bool value = lua_toboolean(L, -1);
+	lua_pop(L, 1);
+	return value;
+}
+
+static double get_number(lua_State *L, const char *name)
+{
+	lua_getfield(L, 1, name);
+	double value = lua_tonumber(L, -1);
+	lua_pop(L, 1);
+	return value;
+}
+
+static Pattern *get_pattern(lua_State *L, const char *name)
+{
+	lua_getfield(L, 1, name);
+	Pattern *pattern = lpattern_take(L, -1, name);
+	lua_pop(L, 1);
+	return pattern;
+}
+
+static uint32_t kernel_mask(uint32_t ops)
+{
+	static const uint32_t bits[OP_COUNT] = {
+		[OP_MODIFY] = NOTIFY_MODIFY,
+		[OP_OPEN] = NOTIFY_OPEN,
+		[OP_ACCESS] = NOTIFY_ACCESS,
+		[OP_CLOSE_NOWRITE] = NOTIFY_CLOSE_NOWRITE,
+	};
+	uint32_t mask = 0;
+	for (int op = 0; op < OP_COUNT; op++)
+		mask |= ops >> op & 1 ? bits[op] : 0;
+	return mask;
+}
+
+static bool ask_filter(void *owner, const char *rel, size_t length, bool isdir)
+{
+	Watcher *watcher = owner;
+	lua_State *L = watcher->filter_thread;
+	lua_settop(L, 1);
+	lua_pushvalue(L, 1);
+	lua_pushlstring(L, rel, length);
+	lua_pushboolean(L, isdir);
+	if (bind_pcall_nowait(L, 2, 1, "filter") != LUA_OK) {
+		bind_report(L, "filter of a watcher");
+		return true;
+	}
+	bool keep = !lua_isboolean(L, -1) || lua_toboolean(L, -1);
+	lua_settop(L, 1);
+	return keep;
+}
+
+/* The filter runs in a thread of its own, which lives as long as the watcher. */
+static void set_filter(lua_State *L, Watcher *watcher, int object)
+{
+	if (lua_getfield(L, 1, "filter") != LUA_TFUNCTION) {
+		lua_pop(L, 1);
+		return;
+	}
+	watcher->filter_thread = lua_newthread(L);
+	lua_setiuservalue(L, object, UV_THREAD);
+	lua_xmove(L, watcher->filter_thread, 1);
+}
+
+/* watcher{ ops =, recursive =, ... }: the options are checked by moonwatch.watcher; nothing is watched yet */
+static int l_watcher(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	Watcher *watcher = bind_new(L, &watcher_class, sizeof *watcher, UV_COUNT);
+	int object = lua_gettop(L);
+	source_init(L, &watcher->source, take_event, NULL);
+	source_init(L, &watcher->barrier, take_ready, NULL);
+	watcher->watch.changed = on_changed;
+	set_filter(L, watcher, object);
+	uint32_t ops = (uint32_t)get_number(L, "ops");
+	bool initial = get_flag(L, "initial");
+	TreeOptions tree = {
+		.mask = kernel_mask(ops),
+		.follow = get_flag(L, "follow"),
+		.one_filesystem = get_flag(L, "one_filesystem"),
+		.poll = get_flag(L, "poll"),
+		.interval = get_number(L, "interval"),
+		.most_watches = (size_t)get_number(L, "max_watches"),
+		.initial = initial,
+		.limit_is_error = get_flag(L, "limit_is_error"),
+		.missing_waits = get_flag(L, "missing_waits"),
+	};
+	ViewOptions view = {
+		.ops = ops,
+		.initial = initial,
+		.flat = get_flag(L, "flat"),
+		.depth = (uint32_t)get_number(L, "depth"),
+		.most_queued = (size_t)get_number(L, "queue"),
+		.filter = watcher->filter_thread != NULL ? ask_filter : NULL,
+		.owner = watcher,
+	};
+	Loop *loop = bind_loop(L);
+	view.match = get_pattern(L, "match");
+	view.ignore = get_pattern(L, "ignore");
+	int error = watch_open(&watcher->watch, loop, &tree, &view);
+	if (error < 0)
+		return bind_fail(L, "inotify", -error);
+	return 1;
+}
+
+static const char *absolute(char *buffer, const char *path)
+{
+	if (path[0] == '/')
+		return path;
+	if (getcwd(buffer, PATH_MAX) == NULL)
+		return NULL;
+	size_t length = strlen(buffer);
+	if (length + 1 + strlen(path) >= 2 * PATH_MAX)
+		return NULL;
+	buffer[length] = '/';
+	strcpy(buffer + length + 1, path);
+	return buffer;
+}
+
+/* What a root is called: a path, or a pattern whose literal head is the root. */
+typedef struct RootText {
+	char *head; /* heap; NULL where the text is a path */
+	char *rest; /* in the same block */
+} RootText;
+
+static bool exists(const char *path)
+{
+	struct stat status;
+	return lstat(path, &status) == 0;
+}
+
+static int split_root(const char *text, RootText *root)
+{
+	*root = (RootText){0};
+	if (exists(text))
+		return 0;
+	int split = pattern_literal_head(text, strlen(text), &root->head, &root->rest);
+	return split < 0 ? split : 0;
+}
+
+static Pattern *root_pattern(const RootText *root, int *error)
+{
+	if (root->head == NULL)
+		return NULL;
+	Pattern *pattern = pattern_new();
+	*error = pattern == NULL ? -ENOMEM
+							 : pattern_add(pattern, root->rest, strlen(root->rest), PATTERN_BRACES);
+	return pattern;
+}
+
+/* Without slashes at the end, which would be doubled in every path. */
+static void copy_prefix(char *prefix, const char *path)
+{
+	size_t length = strlen(path);
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	memcpy(prefix, path, length);
+	prefix[length] = '\0';
+}
+
+static int add_root(Watcher *watcher, const char *given, const RootText *text)
+{
+	char real[2 * PATH_MAX], prefix[2 * PATH_MAX];
+	int error = 0;
+	Root *root;
+	const char *path = text->head != NULL ? text->head : given;
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	copy_prefix(prefix, path);
+	RootNames names = {.given = path, .prefix = prefix, .real = absolute(real, prefix)};
+	if (names.real == NULL)
+		return -errno;
+	names.match = root_pattern(text, &error);
+	if (error == 0)
+		error = tree_add_root(watcher->watch.tree, &names, &root);
+	watcher->watch.view.filtered |= names.match != NULL;
+	pattern_free(names.match);
+	return error;
+}
+
+/* _add(path or pattern): a root; true or nil, message, errno */
+static int l_add(lua_State *L)
+{
+	RootText text;
+	Watcher *watcher = check_watcher(L);
+	const char *given = bind_checkpath(L, 2, NULL);
+	if (watcher->watch.shared == NULL)
+		return bind_closed(L);
+	int error = given[0] == '\0' ? -ENOENT : split_root(given, &text);
+	if (error == 0) {
+		error = add_root(watcher, given, &text);
+		free(text.head);
+	}
+	if (error < 0)
+		return bind_fail(L, given, -error);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+/* _start(): all roots are added */
+static int l_start(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	watcher->opened = true;
+	watcher->watch.stirred = true;
+	return 0;
+}
+
+static int l_close(lua_State *L)
+{
+	Watcher *watcher = bind_check(L, 1, &watcher_class);
+	stop_dispatch(L, watcher);
+	watch_close(&watcher->watch);
+	text_free(watcher->last_dir);
+	text_free(watcher->last_root);
+	watcher->last_dir = watcher->last_root = NULL;
+	source_close(&watcher->source);
+	source_close(&watcher->barrier);
+	return 0;
+}
+
+static int l_closed(lua_State *L)
+{
+	lua_pushboolean(L, check_watcher(L)->watch.shared == NULL);
+	return 1;
+}
+
+static const char methods_key;
+
+/* Names that are no method here are methods written in Lua: core.watcher_methods. */
+static int l_field(lua_State *L)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &methods_key);
+	lua_pushvalue(L, 2);
+	lua_rawget(L, -2);
+	return 1;
+}
+
+/* --- tables -------------------------------------------------------------------------------------------------------------------- */
+
+static const luaL_Reg methods[] = {
+	{"get", l_get},
+	{"each", l_each},
+	{"ready", l_ready},
+	{"sync", l_sync},
+	{"stats", l_stats},
+	{"_entries", l_entries},
+	{"_subscribe", l_subscribe},
+	{"_unsubscribe", l_unsubscribe},
+	{"_add", l_add},
+	{"_start", l_start},
+	{"_closed", l_closed},
+	{NULL, NULL},
+};
+
+static const Class watcher_class = {
+	.name = "moonwatch.watcher",
+	.methods = methods,
+	.field = l_field,
+	.close = l_close,
+	.is_source = true,
+};
+
+int open_watcher(lua_State *L)
+{
+	static const luaL_Reg functions[] = {{"watcher", l_watcher}, {NULL, NULL}};
+	bind_class(L, &watcher_class);
+	luaL_setfuncs(L, functions, 0);
+	lua_newtable(L);
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
+	lua_setfield(L, -2, "watcher_methods");
+	return 0;
+}
