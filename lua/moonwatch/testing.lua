@@ -635,7 +635,11 @@ local function new_world(options)
       world.log_records[#world.log_records + 1] = { level = level, message = message }
    end }
    local core = options.core or require "moonwatch.core"
-   world.settle, world.patterns = core.settle, core.pattern
+   world.patterns = core.pattern
+   function world.settle(settings)
+      settings.writer = function(path) return world.tree[path] ~= nil and world.tree[path].open == true end
+      return core.settle(settings)
+   end
    return world
 end
 

@@ -146,7 +146,7 @@ function engine:compose(older, newer)
    local scratch = self.world.settle { settle = 0, max_wait = 0 }
    scratch:merge(newer)
    scratch:merge(older)
-   return scratch:take(math.huge)
+   return scratch:take(self:now()) or {}
 end
 
 return engine

@@ -44,11 +44,16 @@ function runtime.new(engine, spec, rule)
    }, runtime)
    if not spec.next_time then
       self.outputs = spec.outputs and engine.world.pattern(spec.outputs)
-      self.gather = engine.world.settle {
-         settle = spec.settle, max_wait = spec.max_wait, each = spec.each, complete = spec.complete,
-      }
+      self:new_gatherer()
    end
    return self
+end
+
+function runtime:new_gatherer()
+   local spec = self.spec
+   self.gather = self.world.settle {
+      settle = spec.settle, max_wait = spec.max_wait, each = spec.each, complete = spec.complete,
+   }
 end
 
 -- The start ------------------------------------------------------------------------------------------------------
@@ -73,13 +78,24 @@ function runtime:arm_clock(now)
    end)
 end
 
+-- What is there is gathered as if it had just been found: so it settles, and is held until it is whole, like any other.
+local function gather_entries(self, reason)
+   local now = self.engine:now()
+   self.reasons = self.reasons or {}
+   for _, entry in ipairs(self.world.entries(self)) do
+      self.reasons[entry.path] = reason
+      entry.op, entry.synthetic = "create", true
+      self.gather:feed(entry, now)
+      entry.op = "close_write"
+      self.gather:feed(entry, now)
+   end
+   self:arm_gather(now)
+end
+
 -- Wants a run whatever changed: with all that is due, or, for `each`, one for every match that is there.
 function runtime:force(reason)
    if self.spec.each then
-      for _, change in ipairs(self.world.entries(self)) do
-         self:due_change(change, reason)
-      end
-      return
+      return gather_entries(self, reason)
    end
    local item = self:pick_lane()
    if not item.run then
@@ -190,7 +206,7 @@ function runtime:due_batch(now)
    elseif self.spec.busy == "restart" then
       self:stop_run(item.run, "restart")
    elseif self.spec.busy ~= "queue" then
-      self:spend(item.run, self:wanted(self.gather:take(now)))
+      self:spend(item.run, self:wanted(self.gather:take(now) or {}))
       self:arm_gather(now)
    end
 end
@@ -207,8 +223,16 @@ function runtime:spend(run, changes)
 end
 
 function runtime:due_changes(now)
-   for _, change in ipairs(self.gather:take(now)) do
-      self:due_change(change, "change")
+   local reasons = self.reasons
+   for _, change in ipairs(self.gather:take(now) or {}) do
+      local reason = reasons and reasons[change.path]
+      if reason then
+         reasons[change.path] = nil
+      end
+      self:due_change(change, reason or "change")
+   end
+   if reasons and not next(reasons) then
+      self.reasons = nil
    end
    self:arm_gather(now)
 end
@@ -492,7 +516,7 @@ end
 function runtime:pause(how, why)
    self.paused, self.pause_reason = how or "collect", why
    if how == "drop" and self.gather then
-      self.gather:take(math.huge)
+      self:new_gatherer()
    end
 end
 

@@ -61,7 +61,7 @@ local function take_gathered(new, old, engine)
    elseif gathers_the_same(new.spec, old.spec) then
       new.gather, old.gather = old.gather, new.gather
    else
-      new.gather:merge(old.gather:take(math.huge))
+      new.gather:load(old.gather:dump())
    end
    new:arm_gather(engine:now())
 end
