@@ -130,7 +130,7 @@ describe("an event", function()
    end)
 
    it("stays valid for ever", function()
-      local events = {}
+      local events
       do
          local dir = helper.folder()
          local inotify = assert(moonwatch.inotify())

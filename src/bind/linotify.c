@@ -533,23 +533,29 @@ static int option_unknown(lua_State *L, const char *key)
 		lua_tostring(L, -1), nearest.word);
 }
 
-/* One option's value, at the top of the stack under its key. */
-static void read_option(lua_State *L, bool *inheritable, bool *coalesce)
+/* Where the option of that name is to be put; NULL for an unknown one. */
+static bool *find_option(const char *key, bool *inheritable, bool *coalesce)
 {
-	const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-	if (key == NULL)
-		bind_misuse(
+	if (strcmp(key, "inheritable") == 0)
+		return inheritable;
+	return strcmp(key, "coalesce") == 0 ? coalesce : NULL;
+}
+
+/* One option: its key and value are on the top of the stack. */
+static int read_option(lua_State *L, bool *inheritable, bool *coalesce)
+{
+	if (lua_type(L, -2) != LUA_TSTRING)
+		return bind_misuse(
 			L, "the options of moonwatch.inotify have names, not %s", luaL_tolstring(L, -2, NULL));
-	bool *option = strcmp(key, "inheritable") == 0 ? inheritable
-		: strcmp(key, "coalesce") == 0             ? coalesce
-												   : NULL;
+	const char *key = lua_tostring(L, -2);
+	bool *option = find_option(key, inheritable, coalesce);
 	if (option == NULL)
-		option_unknown(L, key);
-	else if (!lua_isboolean(L, -1))
-		bind_misuse(L, "option '%s' of moonwatch.inotify is true or false, not a %s", key,
+		return option_unknown(L, key);
+	if (!lua_isboolean(L, -1))
+		return bind_misuse(L, "option '%s' of moonwatch.inotify is true or false, not a %s", key,
 			luaL_typename(L, -1));
-	else
-		*option = lua_toboolean(L, -1);
+	*option = lua_toboolean(L, -1);
+	return 0;
 }
 
 static void read_options(lua_State *L, int index, bool *inheritable, bool *coalesce)
