@@ -39,6 +39,11 @@ local function refused(errno, start, result, message, code)
    return message
 end
 
+-- A script as a file, for a process of its own.
+local function script_file(text)
+   return helper.write(helper.folder() .. "/script.lua", text)
+end
+
 local function run(fn)
    return moonwatch.run(fn)
 end
@@ -374,7 +379,7 @@ describe("an inotify object", function()
          ]]):format(dir)
          -- A namespace of our own: the others' limits are left alone.
          local result = helper.run({ "unshare", "--user", "--map-root-user", "sh", "-c",
-            "echo 5 >/proc/sys/user/max_inotify_watches && exec \"$0\" -e \"$1\"", helper.interpreter, script })
+            "echo 5 >/proc/sys/user/max_inotify_watches && exec \"$0\" \"$1\"", helper.interpreter, script_file(script) })
          if result.status ~= 0 then return pending("no namespaces here: " .. result.err) end
          local code, path, message = result.out:match "^(%d+)\t([^:]+): ([^\n]*)\n$"
          assert.same({ tostring(ENOSPC), dir }, { code, path })
@@ -394,7 +399,7 @@ describe("an inotify object", function()
             end
          ]]
          local result = helper.run({ "unshare", "--user", "--map-root-user", "sh", "-c",
-            "echo 3 >/proc/sys/user/max_inotify_instances && exec \"$0\" -e \"$1\"", helper.interpreter, script })
+            "echo 3 >/proc/sys/user/max_inotify_instances && exec \"$0\" \"$1\"", helper.interpreter, script_file(script) })
          if result.status ~= 0 then return pending("no namespaces here: " .. result.err) end
          local count, code, message = result.out:match "^(%d+)\t(%d+)\t([^\n]*)\n$"
          assert.same({ "3", tostring(EMFILE) }, { count, code })
@@ -404,7 +409,7 @@ describe("an inotify object", function()
       end)
 
       it("tells the process's own limit on descriptors from that of inotify", function()
-         local result = helper.run({ "sh", "-c", "ulimit -n 12; exec \"$0\" -e \"$1\"", helper.interpreter, [[
+         local result = helper.run({ "sh", "-c", "ulimit -n 12; exec \"$0\" \"$1\"", helper.interpreter, script_file [[
             local moonwatch = require "moonwatch.core"
             local held = {}
             for i = 1, 20 do
@@ -823,7 +828,7 @@ describe("an inotify object", function()
    end)
 
    it("opens nothing before it is made", function()
-      local result = helper.run({ helper.interpreter, "-e", [[
+      local result = helper.run({ helper.interpreter, script_file [[
          local lfs = require "lfs"
          local function count()
             local n = 0
