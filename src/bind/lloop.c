@@ -144,7 +144,7 @@ static bool turn(lua_State *L, Bind *bind, double timeout)
 {
 	if (list_empty(&bind->ready))
 		task_report_failures(L, bind);
-	if (is_dead(bind))
+	if (timeout < 0 && is_dead(bind))
 		return false;
 	loop_step(bind->loop, list_empty(&bind->ready) ? timeout : 0);
 	return true;
@@ -233,7 +233,8 @@ static bool task_is_done(Bind *bind, void *context)
 static bool all_is_done(Bind *bind, void *context)
 {
 	(void)context;
-	return list_empty(&bind->ready) && list_empty(&bind->tasks) && bind->anchored == 0;
+	return list_empty(&bind->ready) && list_empty(&bind->tasks) && list_empty(&bind->failed) &&
+		bind->anchored == 0;
 }
 
 static int push_stopped(lua_State *L)

@@ -136,6 +136,7 @@ void wait_abandon(Wait *wait)
 	list_remove(&wait->ready.link);
 	for (size_t i = 0; i < wait->count; i++)
 		waiter_leave(&wait->waiter[i]);
+	wait->waiter = NULL;
 	wait->count = 0;
 }
 
@@ -193,7 +194,7 @@ static int wait_look(lua_State *L, Wait *wait)
 			results = try_waiter(L, wait, &wait->waiter[wait->chosen]);
 	}
 	if (results == 0 && wait->expired)
-		results = wait->count > 0 ? bind_timeout(L) : push_true(L);
+		results = wait->waiter != NULL ? bind_timeout(L) : push_true(L);
 	if (results > 0)
 		wait_abandon(wait);
 	return results;
