@@ -6,11 +6,13 @@
 --
 -- A figure is a table: its title, its unit, and its contestants, the first of which is the measure. All of them take
 -- turns (REPEAT times), so that a slow minute of the machine meets each of them; what is printed is the median over all
--- turns. A contestant marked `limit` is there to compare with. One whose program is not there is left out with a word.
+-- turns. A contestant marked `limit` is there to compare with. With PEERS=1 other watchers take part too, those that
+-- are installed.
 
 local build = os.getenv "BUILD" or "build"
 local lua = os.getenv "LUA" or "lua5.4"
 local turns = tonumber(os.getenv "REPEAT") or 5
+local with_peers = (os.getenv "PEERS" or "") ~= ""
 local trial, raw = build .. "/bench/trial", build .. "/bench/raw"
 
 local function quote(text)
@@ -128,9 +130,9 @@ local function burst(kind, files, spread, records, expected)
       local result = {}
       for index = 2, #rows do -- the first warms up
          local ns, count = rows[index][1], rows[index][2]
-         local wanted = contestant.expected or expected
-         if count ~= wanted then return nil, ("counted %d events of %d"):format(count, wanted) end
-         result[#result + 1] = ns / records
+         local wanted = contestant.expected == nil and expected or contestant.expected
+         if wanted and count ~= wanted then return nil, ("counted %d events of %d"):format(count, wanted) end
+         result[#result + 1] = ns / (contestant.records or records)
       end
       return result
    end
@@ -142,10 +144,75 @@ local function setup_cpu(contestant, dir)
    return { rows[1][1] / 1e6 }
 end
 
+-- Other watchers. `needs` is a command that succeeds where it is there; `expected` false: it tells too little to be
+-- verified; `records` are those that it asks the kernel for, where not all.
+local PYTHON = "/usr/bin/python3"
+local modules_of_node = build .. "/bench/npm"
+
+local function peer(name, needs, argv, more)
+   local contestant = { name = name, needs = needs, argv = argv, peer = true }
+   for key, value in pairs(more or {}) do contestant[key] = value end
+   return contestant
+end
+
+local function script(interpreter, file, ...)
+   local more = { ... }
+   return function(dir) return concat({ interpreter, "spec/bench/peers/" .. file, dir }, more) end
+end
+
+local function node(file, package)
+   return ("test -d %s/node_modules/%s"):format(modules_of_node, package), script("node", file),
+      "NODE_MODULES=" .. modules_of_node
+end
+
+local needs_chokidar, run_chokidar, of_npm = node("chokidar.mjs", "chokidar")
+local needs_parcel, run_parcel = node("parcel.mjs", "@parcel/watcher")
+
+local function inotifywait(recursive)
+   return function(dir)
+      return { "sh", "-c", ("exec inotifywait %s -m -e create -e close_write -e delete -e move %s 2>&1"):format(
+         recursive, quote(dir)) }
+   end
+end
+
+local WAITS = { environment = 'LINES=1 READY="Watches established"' }
+local LUA53 = "lua5.3 -e 'require %q'"
+
+local PEERS_OF_A_FOLDER = {
+   peer("linotify (Lua 5.3)", LUA53:format "inotify", script("lua5.3", "linotify.lua", 12000)),
+   peer("luv fs_event", lua .. " -e 'require \"luv\"'", script(lua, "luv.lua", 8000), { expected = 8000, records = 8000 }),
+   peer("cqueues notify", lua .. " -e 'require \"cqueues\"'", script(lua, "cqueues.lua"),
+      { expected = false, environment = "RESTS=1" }),
+   peer("inotifywait into a pipe", "command -v inotifywait", inotifywait "", WAITS),
+   peer("pyinotify", PYTHON .. " -c 'import pyinotify'", script(PYTHON, "pyinotify_count.py")),
+   peer("watchdog", PYTHON .. " -c 'import watchdog'", script(PYTHON, "watchdog_count.py"), { expected = false }),
+   peer("chokidar", needs_chokidar, run_chokidar, { expected = false, environment = "RESTS=1 " .. of_npm }),
+   peer("@parcel/watcher", needs_parcel, run_parcel, { expected = false, environment = "RESTS=1 " .. of_npm }),
+}
+
+local PEERS_OF_A_TREE = {
+   peer("inotifywait -r", "command -v inotifywait", inotifywait "-r", WAITS),
+   peer("pyinotify", PYTHON .. " -c 'import pyinotify'", script(PYTHON, "pyinotify_count.py")),
+   peer("watchdog", PYTHON .. " -c 'import watchdog'", script(PYTHON, "watchdog_count.py")),
+   peer("fswatch -r", "command -v fswatch", function(dir) return { "fswatch", "-r", dir } end, { environment = "READY=" }),
+   peer("lsyncd", "command -v lsyncd", function(dir) return { "lsyncd", "-nodaemon", "-rsync", dir, scratch .. "/copy" } end,
+      { environment = "READY=" }),
+   peer("@parcel/watcher", needs_parcel, run_parcel, { environment = "SETTLES=1 " .. of_npm }),
+   peer("chokidar", needs_chokidar, run_chokidar, { environment = of_npm }),
+}
+
+local function followed_by(contestants, peers)
+   for _, other in ipairs(with_peers and peers or {}) do
+      contestants[#contestants + 1] = os.execute(other.needs .. " >/dev/null 2>&1") and other or nil
+   end
+   return contestants
+end
+
 local figures = {}
 
 local function figure(name, fields)
    fields.name = name
+   followed_by(fields, fields.peers)
    figures[#figures + 1] = fields
 end
 
@@ -158,6 +225,7 @@ figure("burst", {
    unit = "ns/event", target = 1.5,
    place = function() return folder "burst" end,
    measure = burst("files", 4000, 0, 12000, 12000),
+   peers = PEERS_OF_A_FOLDER,
    { name = "raw C read loop", argv = function(dir) return { raw, "read", dir } end },
    EACH, HANDLER, READ,
 })
@@ -177,6 +245,7 @@ figure("setup", {
    unit = "ms", target = 1.3,
    place = function() return tree(10000, 100000) end,
    measure = setup_cpu,
+   peers = PEERS_OF_A_TREE,
    { name = "raw C walk and watch", argv = function(dir) return { raw, "tree", dir } end },
    { name = "raw C with a statx per file", limit = true, argv = function(dir) return { raw, "statx", dir } end },
    { name = "watcher", argv = function(dir) return module("watcher_each", dir, 0) end },
@@ -278,7 +347,7 @@ local function compare(figure_)
    for index, contestant in ipairs(figure_) do
       local value = not messages[index] and median(numbers[index])
       print_row(contestant.name, value, figure_.unit, value and value / limit,
-         index > 1 and not contestant.limit and figure_.target or nil, messages[index])
+         index > 1 and not (contestant.limit or contestant.peer) and figure_.target or nil, messages[index])
    end
 end
 

@@ -15,6 +15,7 @@
  *
  *     LINES=1      it prints a line per event: the lines are counted here
  *     READY=word   what it says when it is ready; READY= (empty): nothing, it is ready when it rests
+ *     SETTLES=1    it says so too early: it is ready when it rests after that
  *     RESTS=1      it says nothing about events: a round ends when it rests, and the count is 0
  *
  * A process rests when its CPU clock stood still for 0.4 s. The CPU time is that of the whole process,
@@ -152,7 +153,7 @@ static Consumer start_consumer(char **argv)
 		die("clock of the consumer");
 	if (ready == NULL || ready[0] != '\0')
 		wait_for_line(&consumer, ready == NULL ? "ready" : ready, true, NULL);
-	else
+	if (getenv("SETTLES") != NULL || (ready != NULL && ready[0] == '\0'))
 		wait_for_rest(consumer.clock);
 	return consumer;
 }

@@ -3,7 +3,7 @@
 #
 # deps.sh - installs from Debian's packages what a make target needs and the machine lacks.
 #
-#     sh spec/support/deps.sh run|test|check|bench
+#     sh spec/support/deps.sh run|test|check|bench|peers
 #
 # A line is a package and a command that succeeds where the thing is there, however it came. Where all is there nothing
 # is asked of the network and nothing is updated. As root, or by sudo; otherwise one line says what to install.
@@ -44,11 +44,26 @@ need_to_check() {
 	need clang-format command -v clang-format
 }
 
+need_to_compare() {
+	need_to_run
+	need lua5.3 command -v lua5.3
+	need lua-inotify lua5.3 -e 'require "inotify"'
+	need lua-luv lua 'require "luv"'
+	need lua-cqueues lua 'require "cqueues"'
+	need inotify-tools command -v inotifywait
+	need python3-pyinotify /usr/bin/python3 -c 'import pyinotify'
+	need python3-watchdog /usr/bin/python3 -c 'import watchdog'
+	need fswatch command -v fswatch
+	need lsyncd command -v lsyncd
+	need entr command -v entr
+}
+
 case $1 in
 run) need_to_run ;;
 test) need_to_test ;;
 check) need_to_check ;;
 bench) need_to_run ;;
+peers) need_to_compare ;;
 '')
 	need_to_test
 	need_to_check
