@@ -1,0 +1,220 @@
+-- SPDX-License-Identifier: MIT
+--
+-- events.lua - moonwatch events: prints what happens below the given paths.
+
+local core = require "moonwatch.core"
+local exit = require "moonwatch.cli.exit"
+local format = require "moonwatch.cli.format"
+local json = require "moonwatch.cli.json"
+local moonwatch = require "moonwatch"
+local options = require "moonwatch.cli.options"
+local summary = require "moonwatch.cli.summary"
+local supervise = require "moonwatch.cli.supervise"
+
+local events = {
+   summary = "Prints what happens below the given files and directories.",
+   usage = "moonwatch events [options] PATH...",
+   epilog = format.help .. [[
+
+Ends with 0 after --count, 1 where something cannot be watched, 2 on a wrong option, 3 where nothing
+happened for --timeout, 128 + n by signal n.]],
+}
+
+local OPS = { "create", "close_write", "attrib", "delete", "move", "modify", "open", "access", "close_nowrite" }
+local FAMILIES = { all = OPS, close = { "close_write", "close_nowrite" } }
+
+local function op_words()
+   local words = table.move(OPS, 1, #OPS, 1, {})
+   for family in pairs(FAMILIES) do words[#words + 1] = family end
+   table.sort(words, function(a, b) return a < b end)
+   return options.words(words)
+end
+
+-- Options -------------------------------------------------------------------------------------------------------------
+
+local function define_output(parser)
+   parser:flag("--json", "One JSON object a line; a name that is not UTF-8 also as NAME_base64.")
+   parser:flag("-0 --null", "End each record with NUL, and leave names as they are.")
+   parser:option("--format", "One line per event, as FORMAT says (codes: see below).")
+   parser:option("--time-format", "What %T is, in strftime's codes, %N for microseconds."):argname "FORMAT"
+   parser:flag("--summary", "At the end print a table of counts per directory, and no events.")
+   parser:flag("-q --quiet", "Do not say when all is watched.")
+end
+
+local function define_choice(parser)
+   parser:option("-e --events", "Only these, separated by commas: create, close_write, attrib, delete, move (the "
+      .. "default), modify, open, access, close_nowrite, close, all."):argname("OPS"):convert(op_words()):count "*"
+   parser:option("--match", "Only what PATTERN matches (gitignore's language and {a,b})."):argname("PATTERN"):count "*"
+   parser:option("--ignore", "Neither report nor watch what PATTERN matches."):argname("PATTERN"):count "*"
+   parser:flag("--gitignore", "Obey .gitignore files.")
+   parser:flag("-r --recursive", "Directories below, too (the default).")
+   parser:flag("-R --no-recursive", "The given directories alone.")
+   parser:option("--depth", "At most so many levels below."):argname("N"):convert(options.natural)
+   parser:flag("--follow", "Go through symbolic links to directories.")
+   parser:flag("--one-filesystem", "Do not cross mounts.")
+   parser:flag("--initial", "First report what is there, as synthetic creates.")
+   parser:flag("--wait-for-path", "A path may come later.")
+   parser:option("--backend", "auto, inotify or poll."):choices { "auto", "inotify", "poll" }
+end
+
+function events.define(parser)
+   parser:argument("path", "What to watch: directories, files, patterns."):args "*"
+   parser:option("--from", "Read further paths from FILE, one a line ('-': standard input)."):argname "FILE"
+   parser:option("--count", "End after N events."):argname("N"):convert(options.count)
+   parser:option("--timeout", "End when nothing happened for S seconds (with --summary: after S)."):argname("S")
+      :convert(options.seconds)
+   define_output(parser)
+   define_choice(parser)
+end
+
+local function ops_of(given)
+   local ops, seen = {}, {}
+   for _, words in ipairs(given) do
+      for _, word in ipairs(words) do
+         for _, op in ipairs(FAMILIES[word] or { word }) do
+            if not seen[op] then ops[#ops + 1] = op end
+            seen[op] = true
+         end
+      end
+   end
+   return #ops > 0 and ops or nil
+end
+
+local function some(list)
+   return list and #list > 0 and list or nil
+end
+
+local function watch_options(given)
+   return {
+      wait = false,
+      events = ops_of(given.events),
+      match = some(given.match), ignore = some(given.ignore),
+      ignore_files = given.gitignore and { ".gitignore" } or nil,
+      recursive = not given.no_recursive, depth = given.depth,
+      follow = given.follow, one_filesystem = given.one_filesystem,
+      initial = given.initial, missing = given.wait_for_path and "wait" or nil, backend = given.backend,
+   }
+end
+
+local function paths_of(given)
+   local paths = given.path
+   for _, path in ipairs(given.from and options.read_list(given.from) or {}) do paths[#paths + 1] = path end
+   if #paths == 0 then exit.usage "events: a path is missing\nTry 'moonwatch events --help'." end
+   for _, path in ipairs(paths) do
+      if path == "" then exit.refused "'': No such file or directory" end
+   end
+   return paths
+end
+
+local function check(given)
+   if given.recursive and given.no_recursive then exit.usage "events: -r and -R exclude each other" end
+   if given.format and (given.json or given.summary) then
+      exit.usage("events: --format and --%s exclude each other", given.json and "json" or "summary")
+   end
+end
+
+-- Printing ------------------------------------------------------------------------------------------------------------
+
+local function write(text)
+   local ok, message = io.stdout:write(text)
+   if not ok then exit.refused("standard output: %s", message) end
+end
+
+local function flush()
+   local ok, message = io.stdout:flush()
+   if not ok then exit.refused("standard output: %s", message) end
+end
+
+-- What becomes of each event: print it, or count it.
+local function sink(given)
+   if given.summary then return summary.new(given.json) end
+   local record = format.new {
+      json = given.json, null = given.null, format = given.format, time_format = given.time_format,
+      colour = core.system.isatty(1) and (os.getenv "NO_COLOR" or "") == "",
+   }
+   return { put = function(event) write(record(event)) end, finish = function() end }
+end
+
+local function tell_ready(given, watcher, paths)
+   local directories = watcher:stats().directories
+   if given.quiet then
+      return
+   elseif given.json and not given.summary then
+      write(json.encode({ op = "ready", directories = directories, roots = json.list(paths) },
+         { "op", "directories" }) .. (given.null and "\0" or "\n"))
+      flush()
+   else
+      exit.say("watching %s", supervise.directories(directories))
+   end
+end
+
+-- Reading -------------------------------------------------------------------------------------------------------------
+
+-- Everything that is there now; true when `left` has come down to 0.
+local function drain(reader)
+   while reader.left ~= 0 do
+      local event = reader.watcher:get(0)
+      if not event then break end
+      reader.sink.put(event)
+      reader.left = reader.left and reader.left - 1
+   end
+   flush()
+   return reader.left == 0
+end
+
+local function take(reader, event)
+   reader.sink.put(event)
+   reader.left = reader.left and reader.left - 1
+   return drain(reader)
+end
+
+-- What comes before all is watched; true when that was enough.
+local function read_until_ready(reader)
+   local ready = moonwatch.spawn("ready", function() exit.check(reader.watcher:ready()) end)
+   while true do
+      local source, event = moonwatch.select { reader.watcher, ready }
+      if source == ready then
+         local ok, failure = ready:join()
+         if not ok then error(failure, 0) end
+         return drain(reader)
+      elseif take(reader, event) then
+         return true
+      end
+   end
+end
+
+-- Until the count is reached (0) or the time is over (3).
+local function read_on(reader, given)
+   local finish = given.summary and given.timeout and moonwatch.now() + given.timeout
+   while true do
+      local event, message = reader.watcher:get(finish and math.max(0, finish - moonwatch.now()) or given.timeout)
+      if event and take(reader, event) then
+         return exit.DONE
+      elseif not event and message == "timeout" then
+         return finish and exit.DONE or exit.TIMEOUT
+      elseif not event then
+         exit.refused("%s", message)
+      end
+   end
+end
+
+local function follow(given, paths)
+   local watcher <close> = exit.check(moonwatch.watch(paths, watch_options(given)))
+   local reader = { watcher = watcher, sink = sink(given), left = given.count }
+   local _ <close> = setmetatable({}, { __close = function() reader.sink.finish() end })
+   local progress = supervise.show_progress(function() return { watcher } end)
+   local is_enough = read_until_ready(reader)
+   if progress then progress:cancel() end
+   tell_ready(given, watcher, paths)
+   return is_enough and exit.DONE or read_on(reader, given)
+end
+
+function events.run(given)
+   check(given)
+   local paths = paths_of(given)
+   sink(given)
+   io.stdout:setvbuf "full"
+   return supervise.run(function() return follow(given, paths) end)
+end
+
+return events

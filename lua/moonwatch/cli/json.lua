@@ -1,0 +1,90 @@
+-- SPDX-License-Identifier: MIT
+--
+-- json.lua - JSON with dkjson, made lossless: a string that is not UTF-8 is shown with U+FFFD in place of the wrong
+-- bytes, and the bytes themselves stand beside it, in base64, under the key with "_base64" behind it.
+
+local exit = require "moonwatch.cli.exit"
+
+local json = {}
+
+local library
+
+local function dkjson()
+   if library then return library end
+   local there, found = pcall(require, "dkjson")
+   if not there then exit.refused "the Lua module dkjson is missing (Debian: lua-dkjson; LuaRocks: dkjson)" end
+   library = found
+   return found
+end
+
+local LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+local function letter(index)
+   return LETTERS:sub(index + 1, index + 1)
+end
+
+--- The bytes in base64.
+function json.base64(bytes)
+   local out = {}
+   for at = 1, #bytes, 3 do
+      local a, b, c = bytes:byte(at, at + 2)
+      local n = a << 16 | (b or 0) << 8 | (c or 0)
+      out[#out + 1] = letter(n >> 18) .. letter(n >> 12 & 63) .. (b and letter(n >> 6 & 63) or "=")
+         .. (c and letter(n & 63) or "=")
+   end
+   return table.concat(out)
+end
+
+-- The text with U+FFFD in place of each byte that is no UTF-8.
+local function readable(bytes)
+   local out, from = {}, 1
+   while from <= #bytes do
+      local count, bad = utf8.len(bytes, from)
+      local last = count and #bytes or bad - 1
+      out[#out + 1] = bytes:sub(from, last)
+      if not count then out[#out + 1] = "\u{FFFD}" end
+      from = last + 2
+   end
+   return table.concat(out)
+end
+
+local lossless
+
+local function put(copy, key, value)
+   if type(value) == "string" and not utf8.len(value) then
+      copy[key] = readable(value)
+      if type(key) == "string" then copy[key .. "_base64"] = json.base64(value) end
+   elseif type(value) == "table" then
+      copy[key] = lossless(value)
+   else
+      copy[key] = value
+   end
+end
+
+-- A copy in which every string is UTF-8.
+function lossless(value)
+   local copy = setmetatable({}, getmetatable(value))
+   for key, element in pairs(value) do
+      if type(key) == "string" and not utf8.len(key) then key = readable(key) end
+      put(copy, key, element)
+   end
+   return copy
+end
+
+--- A list that stays one where it is empty.
+function json.list(items)
+   return setmetatable(items, { __jsontype = "array" })
+end
+
+--- One line of JSON, without the newline. `order` is a list of the keys that come first.
+function json.encode(value, order)
+   return dkjson().encode(type(value) == "table" and lossless(value) or value, { keyorder = order })
+end
+
+--- The value, or nil and a message.
+function json.decode(text)
+   local value, _, message = dkjson().decode(text, 1, nil, nil, nil)
+   return value, message
+end
+
+return json
