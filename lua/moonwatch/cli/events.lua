@@ -16,8 +16,8 @@ local events = {
    usage = "moonwatch events [options] PATH...",
    epilog = format.help .. [[
 
-Ends with 0 after --count, 1 where something cannot be watched, 2 on a wrong option, 3 where nothing
-happened for --timeout, 128 + n by signal n.]],
+Ends with 0 after --count, 1 where something cannot be watched, 2 on a wrong option,
+3 where nothing happened for --timeout, 128 + n by signal n.]],
 }
 
 local OPS = { "create", "close_write", "attrib", "delete", "move", "modify", "open", "access", "close_nowrite" }
@@ -170,12 +170,11 @@ end
 
 -- What comes before all is watched; true when that was enough.
 local function read_until_ready(reader)
-   local ready = moonwatch.spawn("ready", function() exit.check(reader.watcher:ready()) end)
+   local ready = moonwatch.spawn("ready", function() return reader.watcher:ready() end)
    while true do
       local source, event = moonwatch.select { reader.watcher, ready }
       if source == ready then
-         local ok, failure = ready:join()
-         if not ok then error(failure, 0) end
+         exit.check(select(2, ready:join()))
          return drain(reader)
       elseif take(reader, event) then
          return true

@@ -17,29 +17,31 @@ local function end_now(name, at_once)
    os.exit(exit.SIGNAL + core.signal_number(name), false)
 end
 
--- The status of the ended main task, given what join has given.
-local function result(ended_by, ok, status, why)
+-- The status of the ended main task, given what join has given; why() is the signal that ended it.
+local function result(why, ok, status, traceback)
+   local signal = why()
    if ok then return status or exit.DONE end
-   if status == "cancelled" and ended_by then return exit.SIGNAL + core.signal_number(ended_by) end
-   if status == "cancelled" then return exit.REFUSED end
-   if type(status) == "string" then error(why or status, 0) end
+   if status == "cancelled" then return signal and exit.SIGNAL + core.signal_number(signal) or exit.REFUSED end
+   if type(status) == "string" then error(traceback or status, 0) end
    error(status, 0)
 end
 
---- Runs body() in a task until it returns a status. options: polite(name), called at the first TERM, INT, or, with
--- `hangup`, HUP (else the task is cancelled and the status is 128 + n); at_once(), called before the end at the second.
+--- Runs body() in a task until it returns a status. options: polite(name), called at the first of `signals`
+-- (TERM, INT; else the task is cancelled and the status is 128 + n); at_once(), called before the end at the second.
 function supervise.run(body, options)
    options = options or {}
    local ended_by
    return moonwatch.run(function()
-      local signals <close> = exit.check(moonwatch.signal("TERM", "INT", options.hangup and "HUP" or nil))
+      local signals <close> = exit.check(moonwatch.signal(table.unpack(options.signals or { "TERM", "INT" })))
       local main = moonwatch.spawn("main", body)
       local listener = moonwatch.spawn("signals", function()
          ended_by = signals:get()
+         if not ended_by then return end
          if options.polite then options.polite(ended_by) else main:cancel(ended_by) end
-         end_now(signals:get(), options.at_once)
+         local again = signals:get()
+         if again then end_now(again, options.at_once) end
       end)
-      local status = result(ended_by, main:join())
+      local status = result(function() return ended_by end, main:join())
       listener:cancel()
       return status
    end)
