@@ -135,14 +135,22 @@ local function hand_over_lines(handle, which, fn)
    end)
 end
 
+local function serve(handle, given)
+   if type(given.stdout) == "function" then hand_over_lines(handle, "stdout", given.stdout) end
+   if type(given.stderr) == "function" then hand_over_lines(handle, "stderr", given.stderr) end
+end
+
 local function start(options, what, default_output)
    local argv, given = split_options(options, what)
    declare.check(fields, given, what)
    if default_output == "capture" then check_handle(given, what) end
    local handle, message, errno = core.process(argv, plain_options(given, default_output))
    if not handle then return nil, message, errno end
-   if type(given.stdout) == "function" then hand_over_lines(handle, "stdout", given.stdout) end
-   if type(given.stderr) == "function" then hand_over_lines(handle, "stderr", given.stderr) end
+   local ok, problem = pcall(serve, handle, given)
+   if not ok then -- out of memory: nobody would read what it writes
+      handle:close()
+      error(problem, 0)
+   end
    return handle
 end
 

@@ -615,19 +615,27 @@ static const Class process_class = {
 
 /* --- start ---------------------------------------------------------------------------------------------------- */
 
+/* A file that is there and still not found: its first line names another one that is not. */
+static bool lacks_interpreter(const Start *start, int error)
+{
+	const char *command = start->spawn.argv != NULL ? start->spawn.argv[0] : "";
+	return start->failed == SPAWN_EXEC && error == -ENOENT && command[0] == '/' &&
+		access(command, F_OK) == 0;
+}
+
 static int start_failure(lua_State *L, const Start *start, int error)
 {
 	const char *name = start->process->name, *reason = strerror(-error);
-	const char *command = start->spawn.argv[0];
-	if (start->failed == SPAWN_CWD)
-		return bind_failf(L, -error, "%s: cannot enter %s: %s", name, start->spawn.cwd, reason);
-	if (start->failed == SPAWN_USER)
-		return bind_failf(
-			L, -error, "%s: cannot become user %s: %s", name, string_option(L, "user"), reason);
-	if (start->failed == SPAWN_EXEC && error == -ENOENT && command[0] == '/' &&
-		access(command, F_OK) == 0)
+	if (lacks_interpreter(start, error))
 		return bind_failf(L, -error, "%s: its interpreter is missing: %s", name, reason);
-	return bind_failf(L, -error, "%s: %s", name, reason);
+	if (start->failed != SPAWN_CWD && start->failed != SPAWN_USER)
+		return bind_failf(L, -error, "%s: %s", name, reason);
+	const char *what = start->failed == SPAWN_CWD ? "enter" : "become user";
+	size_t length;
+	push_option(L, start->failed == SPAWN_CWD ? "cwd" : "user");
+	const char *whom = lua_tolstring(L, -1, &length);
+	bind_pushescaped(L, whom, length);
+	return bind_failf(L, -error, "%s: cannot %s %s: %s", name, what, lua_tostring(L, -1), reason);
 }
 
 /* The handle, at index 3, with everything in it that needs no system call. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
 /* --- reader --------------------------------------------------------------------------------------------------- */
 
@@ -82,13 +83,18 @@ void reader_each(lua_State *L)
 
 /* --- writer --------------------------------------------------------------------------------------------------- */
 
+/* The writer is at index 1. */
+static int write_failure(lua_State *L, int error)
+{
+	lua_getiuservalue(L, 1, 1);
+	return bind_failf(L, -error, "%s: %s", lua_tostring(L, -1), strerror(-error));
+}
+
 static int take_written(lua_State *L, Source *source)
 {
 	Writer *writer = (Writer *)source;
-	if (writer->outlet.error < 0) {
-		lua_getiuservalue(L, 1, 1);
-		return bind_fail(L, lua_tostring(L, -1), -writer->outlet.error);
-	}
+	if (writer->outlet.error < 0)
+		return write_failure(L, writer->outlet.error);
 	if (!outlet_is_empty(&writer->outlet))
 		return 0;
 	lua_pushboolean(L, true);
@@ -102,8 +108,9 @@ static void on_done(Outlet *outlet)
 
 void writer_close(Writer *writer)
 {
+	bool is_lost = !outlet_is_empty(&writer->outlet);
 	outlet_clear(&writer->outlet);
-	writer->outlet.error = -EPIPE;
+	writer->outlet.error = is_lost ? -EPIPE : 0;
 	source_close(&writer->source);
 }
 
@@ -144,9 +151,12 @@ int writer_write(lua_State *L, Writer *writer)
 	int result = outlet_write(&writer->outlet, bytes, length);
 	if (result == -ENOMEM)
 		return luaL_error(L, "not enough memory");
+	if (result < 0)
+		return write_failure(L, result);
 	if (result == 0)
 		return source_get(L, &writer->source, -1);
-	return take_written(L, &writer->source);
+	lua_pushboolean(L, true);
+	return 1;
 }
 
 void open_pipe_classes(lua_State *L)
