@@ -518,6 +518,12 @@ describe("a handle", function()
       assert.same({ "TERM", true }, { result.signal, result.timed_out })
    end)
 
+   it("leaves alone what its guarded command has left behind at an orderly end", function()
+      local pid = tonumber(exec(sh("setsid sleep 100 >&- 2>&- & echo $!", { descendants = true })).out)
+      assert.is_false(is_dead(pid))
+      os.execute("kill " .. pid)
+   end)
+
    it("is stopped in the background by close", function()
       local handle = start { "sleep", 100 }
       local pid = handle.pid

@@ -30,6 +30,13 @@ enum {
 #define SYS_pidfd_open 434
 #endif
 
+/* A fork without the handlers that libraries have put there for forks, where libc has it. */
+#if defined(__GLIBC__) && !__GLIBC_PREREQ(2, 34)
+#define PLAIN_FORK fork
+#else
+#define PLAIN_FORK _Fork
+#endif
+
 typedef enum Order {
 	ORDER_REAP,   /* answer: 1, 0 or a negative errno, and the status */
 	ORDER_SIGNAL, /* no answer */
@@ -242,7 +249,7 @@ static int fork_guardian(Guard *guard, Birth *birth, int sockets[2])
 	int error;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	pid = _Fork(); /* without the handlers that libraries have put there for forks */
+	pid = PLAIN_FORK();
 	error = errno;
 	if (pid == 0) {
 		close(sockets[0]);
