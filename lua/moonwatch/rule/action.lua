@@ -30,6 +30,8 @@ local function explain_error(err)
    return { err = text, traceback = traceback:gsub("\n%s*%[C%]: in function 'xpcall'.*", "") }
 end
 
+local SUCCESS = { ok = true }
+
 -- nil or false with a message is a failure, so is a result whose `ok` is false; anything else is success.
 local function judge(result, message, code)
    if not result and message ~= nil then
@@ -38,23 +40,30 @@ local function judge(result, message, code)
    elseif type(result) == "table" and result.ok == false then
       return { ok = false, err = action.reason(result), code = result.code, result = result }
    end
-   return { ok = true }
+   return SUCCESS
+end
+
+-- An error that was raised, as an outcome.
+local function script_error(problem)
+   if type(problem) ~= "table" then
+      problem = { err = describe(problem), traceback = describe(problem) }
+   end
+   return {
+      ok = false, script = true, err = problem.err, traceback = problem.traceback,
+      result = { ok = false, err = problem.err },
+   }
+end
+
+local function conclude(ok, ...)
+   if ok then
+      return judge(...)
+   end
+   return script_error((...))
 end
 
 -- Calls the script's function; its errors are an outcome.
 local function call(fn, ...)
-   local results = table.pack(xpcall(fn, explain_error, ...))
-   if not results[1] then
-      local problem = results[2]
-      if type(problem) ~= "table" then
-         problem = { err = describe(problem), traceback = describe(problem) }
-      end
-      return {
-         ok = false, script = true, err = problem.err, traceback = problem.traceback,
-         result = { ok = false, err = problem.err },
-      }
-   end
-   return judge(results[2], results[3], results[4])
+   return conclude(xpcall(fn, explain_error, ...))
 end
 
 -- What a job knows of itself.

@@ -33,8 +33,9 @@ function methods:by(op)
    return batch.new(picked)
 end
 
+-- The list itself becomes the batch.
 function batch.new(changes)
-   return setmetatable(changes or {}, metatable)
+   return setmetatable(changes, metatable)
 end
 
 return batch

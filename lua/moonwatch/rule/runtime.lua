@@ -21,6 +21,7 @@ local verdict = require "moonwatch.rule.verdict"
 local runtime = {}
 runtime.__index = runtime
 
+local NONE = {}       -- no changes; never written to
 local HOLD_POLL = 0.1 -- seconds between two looks at the paths of `hold`
 
 local function lanes(spec)
@@ -35,7 +36,8 @@ function runtime.new(engine, spec, rule)
    local self = setmetatable({
       engine = engine, world = engine.world, spec = spec, rule = rule,
       items = lanes(spec),   -- run: lane -> item; each: path -> item
-      locks = {},            -- key -> { run, waiting, reserved }
+      locks = {},            -- key -> the item that has it, or is next to have it
+      rows = {},             -- key -> the items that wait for it
       queue = queue.new(),   -- items that want to run
       running = 0,
       last_end = -math.huge, -- when a run ended last
@@ -115,7 +117,10 @@ function runtime:feed(event, now)
    end
    guard.note(self, event, now)
    self.gather:feed(event, now)
-   self:arm_gather(now)
+   local timer = self.gather_timer
+   if not timer or timer.time > now + self.spec.settle then
+      self:arm_gather(now)
+   end
 end
 
 -- Has the rule written this itself: one of `outputs`, from a run's start until `settle` after its end.
@@ -134,8 +139,8 @@ end
 
 -- Sets the timer to the gatherer's deadline; a timer that comes earlier looks again by itself.
 function runtime:arm_gather(now)
-   local deadline = self.gather and self.gather:deadline()
    local timer = self.gather_timer
+   local deadline = self.gather and self.gather:deadline()
    if not deadline or (timer and timer.time <= deadline) then
       return
    elseif timer then
@@ -265,16 +270,19 @@ end
 
 function runtime:due_item(item, change, reason)
    local key = self:key_of(change)
-   local lock = self.locks[key]
-   if lock and lock.run then
+   local holder = self.locks[key]
+   if holder and holder.run then
       if self.spec.busy == "drop" or self.spec.busy == "signal" then
-         self:spend(lock.run, { change })
+         self:spend(holder.run, { change })
          return self:tidy(item)
       elseif self.spec.busy == "restart" then
-         self:stop_run(lock.run, "restart")
+         self:stop_run(holder.run, "restart")
       end
    end
-   local changes = self.engine:compose(item.changes or {}, { change })
+   local changes = { change }
+   if item.changes then
+      changes = self.engine:compose(item.changes, changes)
+   end
    if #changes == 0 then
       return self:forget(item)
    end
@@ -353,14 +361,13 @@ end
 
 -- The key, or a place in the row of those who wait for it.
 function runtime:take_lock(item)
-   local lock = self.locks[item.key]
-   if not lock then
-      self.locks[item.key] = {}
-   elseif lock.reserved == item then
-      lock.reserved = nil
-   else
-      lock.waiting = lock.waiting or queue.new()
-      lock.waiting:push(item)
+   local key = item.key
+   local holder = self.locks[key]
+   if holder == nil then
+      self.locks[key] = item
+   elseif holder ~= item or item.run or item.cooling then
+      self.rows[key] = self.rows[key] or queue.new()
+      self.rows[key]:push(item)
       return false
    end
    return true
@@ -368,15 +375,15 @@ end
 
 -- Hands the key to the next in its row.
 function runtime:release(key)
-   local lock = self.locks[key]
-   local following = lock.waiting and lock.waiting:pop()
-   if not following then
-      self.locks[key] = nil
-      return
+   local row = self.rows[key]
+   local following = row and row:pop()
+   self.locks[key] = following
+   if following then
+      self.queue:push(following)
+      self:offer()
+   else
+      self.rows[key] = nil
    end
-   lock.run, lock.reserved = nil, following
-   self.queue:push(following)
-   self:offer()
 end
 
 -- Paths that are gone end their retry.
@@ -390,13 +397,20 @@ local function still_there(self, changes)
    return there
 end
 
+-- run: all that is due at this moment. each: nothing, its changes are with their items.
+function runtime:take_fresh(now)
+   if self.spec.each or not self.gather then
+      return NONE
+   end
+   local fresh = self.gather:take(now)
+   self:arm_gather(now)
+   return fresh or NONE
+end
+
 -- What the item's next run is about, and why it runs; nil where there is nothing to do after all.
 function runtime:changes_of(item, now)
-   local older, reason = item.changes or {}, item.reason
-   local fresh = not self.spec.each and self.gather and self.gather:take(now) or {}
-   if self.gather then
-      self:arm_gather(now)
-   end
+   local older, reason = item.changes or NONE, item.reason
+   local fresh = self:take_fresh(now)
    if #fresh > 0 and reason == "retry" then
       reason, item.tries = "change", nil
    end
@@ -405,7 +419,7 @@ function runtime:changes_of(item, now)
       older = still_there(self, older)
       is_gone = #older == 0
    end
-   local changes = self:wanted(self.engine:compose(older, fresh))
+   local changes = self.spec.each and older or self:wanted(self.engine:compose(older, fresh))
    local is_nothing = #changes == 0 and not item.must and (reason == "change" or is_gone)
    item.changes, item.reason, item.must = nil, nil, nil
    if is_nothing then
@@ -420,7 +434,7 @@ function runtime:launch(item, changes, reason, now)
       runtime = self, item = item, key = item.key, name = self.spec.name,
       changes = batch.new(changes), reason = reason, try = (item.tries or 0) + 1, started = now,
    }
-   item.run, self.locks[item.key].run = run, run
+   item.run = run
    self.running = self.running + 1
    self.stats.runs = self.stats.runs + 1
    if not self.spec.service then
@@ -498,8 +512,10 @@ function runtime:unlock(key, now)
    if self.spec.cooldown == 0 then
       return self:release(key)
    end
-   self.locks[key].run = nil
+   local holder = self.locks[key]
+   holder.cooling = true
    self.engine:at(now + self.spec.cooldown, function(at)
+      holder.cooling = nil
       self:release(key)
       self:look(at)
    end)

@@ -79,7 +79,7 @@ end
 local function take_run(new, old, item, run)
    run.runtime, run.item, run.key = new, item, item.key
    item.run = run
-   new.locks[item.key] = { run = run }
+   new.locks[item.key] = item
    new.running, old.running = new.running + 1, old.running - 1
    if not old.spec.service then
       old.engine.active = old.engine.active - 1

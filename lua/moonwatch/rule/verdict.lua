@@ -9,12 +9,14 @@ local verdict = {}
 
 local HEALTHY = 10 -- a service that lived so long starts its delays anew
 
+-- One table per rule, written again by each run: most runs are never looked at.
 local function note(runtime, run, outcome, now)
    local stats = runtime.stats
-   stats.last = {
-      ok = outcome.ok, err = outcome.err, reason = run.reason, try = run.try, seconds = now - run.started,
-      wall = runtime.world.wall(), changes = #run.changes, result = outcome.result,
-   }
+   local last = stats.last or {}
+   stats.last = last
+   last.ok, last.err, last.result = outcome.ok, outcome.err, outcome.result
+   last.reason, last.try, last.changes = run.reason, run.try, #run.changes
+   last.seconds, last.wall = now - run.started, runtime.world.wall()
    if not outcome.ok then
       stats.failures = stats.failures + 1
    end

@@ -136,14 +136,13 @@ end
 
 local running = setmetatable({}, { __mode = "k" }) -- coroutine of a job -> its run
 
+local MOST_IN_A_ROW = 64 -- runs of one worker until the loop turns
+
 -- A cancelled job may have left processes behind that are still being stopped: the run ends with the last of them.
 local function ended(moonwatch, self, run)
-   if run.has_ended then
-      return
-   end
-   run.has_ended = true
    local outcome = run.outcome or { ok = false, err = "cancelled" }
-   if not next(run.processes) then
+   run.outcome = nil
+   if not (run.processes and next(run.processes)) then
       return self.engine:finished(run, outcome)
    end
    moonwatch.spawn(run.name .. ", ending", function()
@@ -154,33 +153,82 @@ local function ended(moonwatch, self, run)
    end)
 end
 
+-- A worker is a task that does runs of one rule: the next one too, where that is started by the end of the last. So a
+-- thousand short runs cost a few tasks and not a thousand.
+local Worker = {}
+Worker.__index = Worker
+
+-- The worker's task ends, however it comes to that: a run it has in hand ends with it.
+function Worker:__close()
+   budget.disarm(self.thread)
+   local run = self.run
+   self.run = nil
+   if run then
+      ended(self.moonwatch, self.world, run)
+   end
+end
+
+function Worker:perform(run)
+   self.run, run.worker = run, self
+   running[self.thread] = run
+   self.guard.since = nil
+   run.outcome = action.perform(run)
+   running[self.thread] = nil
+   self.run, run.worker = nil, nil
+   self.world.spare = self
+   ended(self.moonwatch, self.world, run)
+   self.world.spare = nil
+end
+
+local function work(worker)
+   local _ <close> = worker
+   worker.thread = coroutine.running()
+   worker.guard = budget.arm(worker.thread, worker.moonwatch, worker.world.budget)
+   for _ = 1, MOST_IN_A_ROW do
+      local run = worker.following
+      if not run then
+         return
+      end
+      worker.following = nil
+      worker:perform(run)
+   end
+   if worker.following then
+      worker.world.start(worker.following)
+   end
+end
+
+-- Hands a run to the worker whose last run has just ended, if that was of the same rule, else to a new one.
 local function start(moonwatch, self, run)
-   run.processes, run.has_ended, run.outcome = {}, false, nil
-   run.task = moonwatch.spawn(run.name, function()
-      run.begun = true
-      local thread = coroutine.running()
-      running[thread] = run
-      local guard = budget.arm(thread, moonwatch, self.budget)
-      local _ <close> = setmetatable({}, { __close = function()
-         budget.disarm(thread, guard)
-         ended(moonwatch, self, run)
-      end })
-      run.outcome = action.perform(run)
-   end)
+   local spare = self.spare
+   if spare and spare.name == run.name and not spare.following then
+      spare.following = run
+      run.waiting = spare
+      return
+   end
+   local worker = setmetatable({ moonwatch = moonwatch, world = self, name = run.name, following = run }, Worker)
+   run.waiting = worker
+   worker.task = moonwatch.spawn(run.name, work, worker)
+end
+
+-- A run whose worker has not come to it is over at once; else its task is cancelled.
+local function cancel(moonwatch, self, run)
+   if run.worker then
+      run.worker.task:cancel(run.stopped)
+   elseif run.waiting and run.waiting.following == run then
+      run.waiting.following = nil
+      ended(moonwatch, self, run)
+   end
 end
 
 -- Ends a run: its processes get their stop signal, then, where it is a function, the task is cancelled.
 local function stop(moonwatch, self, run)
    moonwatch.spawn(run.name .. ", stopping", function()
-      if run.runtime.spec.fn or not run.begun then
-         run.task:cancel(run.stopped)
+      if run.runtime.spec.fn or not run.worker then
+         cancel(moonwatch, self, run)
       end
       local grace = run.runtime.spec.process_options.grace
-      for handle in pairs(run.processes) do
+      for handle in pairs(run.processes or {}) do
          moonwatch.spawn(run.name .. ", stopping", function() handle:stop(grace) end)
-      end
-      if not run.begun then
-         ended(moonwatch, self, run)
       end
    end)
 end
@@ -191,6 +239,7 @@ local function execute(moonwatch, run, options)
    if not handle then
       return nil, message, errno
    end
+   run.processes = run.processes or {}
    run.processes[handle] = true
    local result, problem, code = handle:wait()
    run.processes[handle] = nil
@@ -213,7 +262,7 @@ function world.exec(options)
 end
 
 local function signal(self, run, name)
-   for handle in pairs(run.processes) do
+   for handle in pairs(run.processes or {}) do
       local ok, message = handle:kill(name)
       if not ok then
          self.log.warn("%s: signal %s: %s", run.name, name, message or "the process is gone")
@@ -265,6 +314,9 @@ end
 
 local function wake_idlers(self)
    local idlers = self.idlers
+   if #idlers == 0 then
+      return
+   end
    self.idlers = {}
    for _, channel in ipairs(idlers) do
       channel:put(true, 0)
