@@ -29,7 +29,7 @@ WARNINGS   ?= -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wstrict-
 LUA_CFLAGS ?= $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell pkg-config --cflags lua$(LUA_V) 2>/dev/null \
               || echo -I/usr/include/lua$(LUA_V)))
 LUA_LIBS   ?= $(shell pkg-config --libs lua$(LUA_V) 2>/dev/null || echo -llua$(LUA_V))
-EV_LIBS    ?= -lev
+EV_LIBS    ?= -lev -lm
 # Undefined behaviour traps: only so AddressSanitizer reports it into the same files, in every process.
 SANITIZE   ?= -fsanitize=address,undefined -fsanitize-undefined-trap-on-error -fno-omit-frame-pointer
 
@@ -70,7 +70,7 @@ $(ARCHIVE): $(OBJECTS) $(EMBEDDED)
 
 $(BUILD)/bin/moonwatch: $(HOST_OBJ) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) -rdynamic $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(EV_LIBS) -lm
+	$(call say,LINK)$(CC) -rdynamic $(LDFLAGS) -o $@ $^ $(LUA_LIBS) $(EV_LIBS)
 
 $(BUILD)/obj/%.o: src/%.c
 	@mkdir -p $(@D)

@@ -109,7 +109,7 @@ static int l_on_error(lua_State *L)
 
 /* --- the ready list ------------------------------------------------------------------------------------------- */
 
-/* So many resumes between two looks at descriptors and deadlines. */
+/* So many resumes between two looks at descriptors and deadlines; a batch of handlers counts for several. */
 enum { DRAIN_BUDGET = 256 };
 
 static int drain(lua_State *L)
@@ -117,7 +117,9 @@ static int drain(lua_State *L)
 	Bind *bind = lua_touserdata(L, 1);
 	List *link;
 	luaL_checkstack(L, 20, NULL);
-	for (int left = DRAIN_BUDGET; left > 0 && (link = list_pop(&bind->ready)) != NULL; left--) {
+	for (bind->drain_left = DRAIN_BUDGET; bind->drain_left > 0; bind->drain_left--) {
+		if ((link = list_pop(&bind->ready)) == NULL)
+			break;
 		Ready *ready = list_item(link, Ready, link);
 		ready->run(L, ready);
 		lua_settop(L, 1);

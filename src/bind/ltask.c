@@ -275,7 +275,7 @@ void task_run_now(lua_State *L, Task *task)
 
 /* --- batches -------------------------------------------------------------------------------------------------- */
 
-enum { BATCH_SIZE = 512, IDLE_WORKERS = 8 };
+enum { BATCH_SIZE = 512, HANDLED_PER_RESUME = 16, IDLE_WORKERS = 8 };
 
 void dispatch_wake(Dispatch *dispatch)
 {
@@ -345,40 +345,35 @@ static int worker_main(lua_State *L)
 	return worker_work(L, bind_get(L)->running);
 }
 
-static Task *idle_worker(lua_State *L, Bind *bind)
+/* Pushes an idle worker, or a new one. */
+static Task *push_worker(lua_State *L, Bind *bind)
 {
 	List *link = list_pop(&bind->workers);
 	if (link != NULL) {
 		bind->idle_workers--;
-		return list_item(link, Task, idle);
+		push_task(L, list_item(link, Task, idle));
+		return lua_touserdata(L, -1);
 	}
 	Task *worker = push_new_task(L);
 	worker->is_worker = true;
 	bind_keep(L, -1, worker);
-	lua_pop(L, 1);
 	return worker;
 }
 
-/* Puts the name where the deadlock report and on_error find it. */
-static void set_worker_name(lua_State *L, Task *worker, const char *name)
-{
-	if (worker->work_name == name)
-		return;
-	worker->work_name = name;
-	push_task(L, worker);
-	lua_pushstring(L, name);
-	lua_setiuservalue(L, -2, UV_NAME);
-	lua_pop(L, 1);
-}
-
+/* Nothing is lost where memory runs out: the batch stays on the ready list until a worker is there. The worker stays on
+ * the stack, since it may be given up when it has ended. */
 static void run_dispatch(lua_State *L, Ready *ready)
 {
 	Dispatch *dispatch = list_item(ready, Dispatch, ready);
 	Bind *bind = dispatch->bind;
 	if (dispatch->worker != NULL || !bind_pushanchored(L, dispatch->key))
 		return;
-	Task *worker = idle_worker(L, bind);
-	set_worker_name(L, worker, dispatch->name);
+	bind_make_ready(bind, ready);
+	lua_pushstring(L, dispatch->name);
+	Task *worker = push_worker(L, bind);
+	list_remove(&ready->link);
+	lua_insert(L, -3);
+	lua_setiuservalue(L, -3, UV_NAME);
 	lua_pushcfunction(worker->co, worker_main);
 	lua_xmove(L, worker->co, 1);
 	worker->state = TASK_NEW;
@@ -388,6 +383,7 @@ static void run_dispatch(lua_State *L, Ready *ready)
 	dispatch->worker = worker;
 	list_append(&bind->tasks, &worker->all);
 	task_run(L, worker);
+	bind->drain_left -= worker->handled / HANDLED_PER_RESUME;
 }
 
 void dispatch_init(lua_State *L, Dispatch *dispatch, const void *key, const char *name, bool serial,

@@ -68,18 +68,17 @@ struct Task {
 	List all;    /* in Bind.tasks while it lives */
 	List failed; /* in Bind.failed while its error waits for someone to ask */
 	TaskState state;
-	int values;            /* arguments before the start, results after the end: on co's stack */
-	bool cancelled;        /* to be closed at the next chance */
-	bool closing;          /* its <close> variables are run by a cancel */
-	bool is_reporter;      /* runs on_error: its own failure goes to standard error */
-	bool is_awaited;       /* by run: its error is not on_error's */
-	bool is_worker;        /* pooled; works off batches */
-	int handled;           /* values of the present batch */
-	const char *work_name; /* whose name UV_NAME has */
-	Dispatch *dispatch;    /* the batch at hand; NULL when it was given to another */
-	List idle;             /* in Bind.workers */
-	Group *group;          /* gets it when it has ended; NULL none */
-	List member;           /* in Group.living or Group.ended */
+	int values;         /* arguments before the start, results after the end: on co's stack */
+	bool cancelled;     /* to be closed at the next chance */
+	bool closing;       /* its <close> variables are run by a cancel */
+	bool is_reporter;   /* runs on_error: its own failure goes to standard error */
+	bool is_awaited;    /* by run: its error is not on_error's */
+	bool is_worker;     /* pooled; works off batches */
+	int handled;        /* values of the present batch */
+	Dispatch *dispatch; /* the batch at hand; NULL when it was given to another */
+	List idle;          /* in Bind.workers */
+	Group *group;       /* gets it when it has ended; NULL none */
+	List member;        /* in Group.living or Group.ended */
 };
 
 /* Ended tasks are its values. */
@@ -109,6 +108,7 @@ struct Bind {
 	bool driving; /* the main program waits or runs */
 	bool stopping;
 	unsigned rotation;    /* fairness of select */
+	int drain_left;       /* resumes before the loop is looked at again */
 	unsigned quick_takes; /* without a yield since the last resume */
 	Wait main_wait;
 	bool main_is_ready;
