@@ -108,7 +108,7 @@ describe("select", function()
    it("takes anything with the polling protocol", function()
       local before, fd = {}, nil
       for _, descriptor in ipairs(helper.descriptors()) do before[descriptor.fd] = true end
-      local pipe <close> = assert(io.popen "exec cat </dev/null")
+      local _ <close> = assert(io.popen "exec cat </dev/null")
       for _, descriptor in ipairs(helper.descriptors()) do
          if not before[descriptor.fd] and descriptor.target:find "^pipe:" then fd = descriptor.fd end
       end

@@ -66,6 +66,7 @@ describe("a signal", function()
       a:close()
       assert.not_equal(before, caught())
       assert.same({ nil, "closed", errno.EPIPE }, { a:get() })
+      assert.equal(2, #both)
       both[2] = nil
       collectgarbage()
       collectgarbage()
