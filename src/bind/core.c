@@ -25,6 +25,7 @@ static const lua_CFunction parts[] = {
 	open_pattern,
 	open_errno,
 	open_system,
+	open_keys,
 	open_loop,
 	open_task,
 	open_coroutine,

@@ -357,6 +357,18 @@ static int l_now(lua_State *L)
 	return 1;
 }
 
+/* living() -> how many tasks and how many other objects the loop keeps alive */
+static int l_living(lua_State *L)
+{
+	Bind *bind = bind_get(L);
+	lua_Integer tasks = 0;
+	for (List *link = bind->tasks.next; link != &bind->tasks; link = link->next)
+		tasks++;
+	lua_pushinteger(L, tasks);
+	lua_pushinteger(L, (lua_Integer)bind->anchored);
+	return 2;
+}
+
 /* own_files(prefix): chunks whose names begin so are moonwatch's own */
 static int l_own_files(lua_State *L)
 {
@@ -374,7 +386,8 @@ int open_loop(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"run", l_run}, {"stop", l_stop}, {"step", l_step},
 		{"next_timeout", l_next_timeout}, {"pollfd", l_pollfd}, {"sleep", l_sleep}, {"now", l_now},
-		{"on_error", l_on_error}, {"own_files", l_own_files}, {"misuse", l_misuse}, {NULL, NULL}};
+		{"on_error", l_on_error}, {"own_files", l_own_files}, {"misuse", l_misuse},
+		{"living", l_living}, {NULL, NULL}};
 	luaL_setfuncs(L, functions, 0);
 	return 0;
 }

@@ -17,34 +17,37 @@ local function end_now(name, at_once)
    os.exit(exit.SIGNAL + core.signal_number(name), false)
 end
 
--- The status of the ended main task, given what join has given; why() is the signal that ended it.
-local function result(why, ok, status, traceback)
-   local signal = why()
+-- The status of the ended main task, given what join has given.
+local function result(state, ok, status, traceback)
    if ok then return status or exit.DONE end
-   if status == "cancelled" then return signal and exit.SIGNAL + core.signal_number(signal) or exit.REFUSED end
-   if type(status) == "string" then error(traceback or status, 0) end
-   error(status, 0)
+   if status == "cancelled" then
+      return state.ended_by and exit.SIGNAL + core.signal_number(state.ended_by) or exit.REFUSED
+   end
+   error(type(status) == "string" and traceback or status, 0)
 end
 
---- Runs body() in a task until it returns a status. options: polite(name), called at the first of `signals`
--- (TERM, INT; else the task is cancelled and the status is 128 + n); at_once(), called before the end at the second.
+-- Hands signals on until they are closed. What is not an end (polite has returned false) may come any number of times.
+local function listen(signals, main, state, options)
+   for name in signals:each() do
+      if state.ended_by and name ~= "HUP" then end_now(name, options.at_once) end
+      local is_end = true
+      if options.polite then is_end = options.polite(name, main) else main:cancel(name) end
+      if is_end then state.ended_by = name end
+   end
+end
+
+--- Runs body() in a task until it returns a status. options: signals (TERM, INT); polite(name, task), called at each of them
+-- (else the task is cancelled and the status is 128 + n), true where that is the polite end; at_once(), called before the
+-- end at the second of those. body's `moonwatch.stop()` ends it with 0.
 function supervise.run(body, options)
    options = options or {}
-   local ended_by
+   local state = {}
    return moonwatch.run(function()
       local signals <close> = exit.check(moonwatch.signal(table.unpack(options.signals or { "TERM", "INT" })))
       local main = moonwatch.spawn("main", body)
-      local listener = moonwatch.spawn("signals", function()
-         ended_by = signals:get()
-         if not ended_by then return end
-         if options.polite then options.polite(ended_by) else main:cancel(ended_by) end
-         local again = signals:get()
-         if again then end_now(again, options.at_once) end
-      end)
-      local status = result(function() return ended_by end, main:join())
-      listener:cancel()
-      return status
-   end)
+      moonwatch.spawn("signals", listen, signals, main, state, options)
+      return result(state, main:join())
+   end) or exit.DONE
 end
 
 --- The words for a number of directories.
