@@ -4,6 +4,10 @@ local moonwatch = require "moonwatch"
 
 local errno = moonwatch.errno
 
+local function run_lua(script)
+   return helper.run { helper.interpreter, helper.write(helper.folder() .. "/script.lua", script) }
+end
+
 describe("run", function()
    helper.leaves_nothing()
 
@@ -120,7 +124,7 @@ describe("on_error", function()
    end)
 
    it("may wait, and its own error goes to standard error", function()
-      local result = helper.run({ helper.interpreter, "-e", [[
+      local result = run_lua [[
          local moonwatch = require "moonwatch"
          moonwatch.on_error(function(err)
             moonwatch.sleep(0.01)
@@ -130,17 +134,17 @@ describe("on_error", function()
          moonwatch.spawn("bad", function() error("boom", 0) end)
          moonwatch.run()
          print "end"
-      ]] })
+      ]]
       assert.equal("told\tboom\nend\n", result.out)
       assert.truthy(result.err:find "^moonwatch: error in on_error: worse\nstack traceback:\n")
    end)
 
    it("is standard error with name and traceback by default", function()
-      local result = helper.run({ helper.interpreter, "-e", [[
+      local result = run_lua [[
          local moonwatch = require "moonwatch"
          moonwatch.spawn("bad", function() error("boom", 0) end)
          moonwatch.run(function() end)
-      ]] })
+      ]]
       assert.equal("", result.out)
       assert.truthy(result.err:find "^moonwatch: error in bad: boom\nstack traceback:\n")
       assert.equal(0, result.status)
@@ -199,7 +203,7 @@ describe("require", function()
          io.stdout:write(count() - before, " ", moonwatch.version)
       ]]
       assert.same({ status = 0, out = "0 1 " .. moonwatch.version, err = "" },
-         helper.run { helper.interpreter, "-e", script })
+         run_lua(script))
    end)
 
    it("gives the names of the error codes, and the codes of the names", function()
