@@ -372,6 +372,13 @@ static bool is_anything_there(const Inotify *self)
 	return self->open && (in_hand(self) || notify_pending(self->fd) > 0);
 }
 
+/* About how many records wait: most take 32 bytes. */
+static int expected_count(const Inotify *self, int waiting)
+{
+	ptrdiff_t bytes = (self->reader.end - self->reader.at) + (waiting > 0 ? waiting : 0);
+	return (int)(bytes / (2 * NOTIFY_RECORD_SIZE)) + (int)(self->queue.tail - self->queue.head);
+}
+
 /* A list of all that is there, or 0. What comes while it is made is left for the next. */
 static int take_all(lua_State *L, Source *source)
 {
@@ -379,8 +386,9 @@ static int take_all(lua_State *L, Source *source)
 	lua_Integer count = 0;
 	if (!is_anything_there(self))
 		return 0;
-	uint64_t end = self->bytes_read + (uint64_t)notify_pending(self->fd);
-	lua_newtable(L);
+	int waiting = notify_pending(self->fd);
+	uint64_t end = self->bytes_read + (uint64_t)(waiting > 0 ? waiting : 0);
+	lua_createtable(L, expected_count(self, waiting), 0);
 	lua_newtable(L);
 	int list = lua_gettop(L) - 1, seen = list + 1;
 	while ((in_hand(self) || self->bytes_read < end) && take(L, source) > 0) {

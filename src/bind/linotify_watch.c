@@ -308,7 +308,12 @@ static bool end_watch(lua_State *L, Inotify *self, int object, Watch *watch)
 static bool end_wd(lua_State *L, Inotify *self, int object, int wd)
 {
 	bool any = false;
-	for (Watch *watch = first_sharer(L, object, wd); watch != NULL; watch = watch->sharer) {
+	Watch *first = first_sharer(L, object, wd);
+	if (first != NULL && first->sharer != NULL) {
+		inotify_settle(L, self, object); /* some may have had their ONESHOT */
+		first = first_sharer(L, object, wd);
+	}
+	for (Watch *watch = first; watch != NULL; watch = watch->sharer) {
 		any |= watch->active;
 		deactivate(L, self, object, watch);
 	}
