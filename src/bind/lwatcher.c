@@ -22,16 +22,24 @@
 #include "loop/watch.h"
 #include "os/notify.h"
 
-enum { UV_DIRECTORY = 1, UV_ROOT, UV_FILTER, UV_THREAD, UV_SUBSCRIPTIONS, UV_EVENT, UV_COUNT = UV_EVENT };
+enum {
+	UV_DIRECTORY = 1,
+	UV_ROOT,
+	UV_FILTER,
+	UV_THREAD,
+	UV_SUBSCRIPTIONS,
+	UV_EVENT,
+	UV_COUNT = UV_EVENT
+};
 
 typedef struct Watcher {
-	Source source; /* events */
+	Source source;  /* events */
 	Source barrier; /* ready and sync */
 	Dispatch dispatch;
 	Watch watch;
 	lua_State *filter_thread; /* user value; NULL without a filter */
 	Text *last_dir, *last_root;
-	WatchMark first;  /* the barrier behind the first look */
+	WatchMark first; /* the barrier behind the first look */
 	bool opened, marked, ready, subscribed;
 	size_t subscription; /* the next one to be asked about the event at hand */
 } Watcher;
@@ -130,8 +138,7 @@ static int uservalues_of(const Item *item)
 
 static void push_item(lua_State *L, Watcher *watcher, const Item *item)
 {
-	Event *event =
-		event_push(L, item->name_length, item->from_name_length, uservalues_of(item));
+	Event *event = event_push(L, item->name_length, item->from_name_length, uservalues_of(item));
 	event->time = item->time;
 	event->wall = item->wall;
 	event->seq = item->seq;
@@ -384,7 +391,8 @@ typedef struct EntryWalk {
 	lua_Integer count;
 } EntryWalk;
 
-static const char *const type_names[] = {"unknown", "file", "directory", "link", "fifo", "socket", "char", "block"};
+static const char *const type_names[] = {
+	"unknown", "file", "directory", "link", "fifo", "socket", "char", "block"};
 
 static void add_entry(EntryWalk *walk, const char *rel, size_t length, const Node *node)
 {
@@ -399,7 +407,8 @@ static void add_entries(EntryWalk *walk, Dir *dir)
 	View *view = &walk->watcher->watch.view;
 	ChildCursor cursor;
 	luaL_checkstack(walk->L, 4, "tree too deep");
-	for (Node *node = children_start(dir, &cursor); node != NULL; node = children_next(dir, &cursor)) {
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
 		size_t length;
 		if (node->type == TYPE_UNKNOWN)
 			tree_fill_type(walk->watcher->watch.tree, dir, node);

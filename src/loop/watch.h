@@ -16,7 +16,8 @@ typedef struct Shared Shared;
 
 /* Embedded in its owner; zero it, set `changed`, then open. */
 struct Watch {
-	void (*changed)(Watch *watch); /* after a step: events may be there, a barrier may have been reached */
+	void (*changed)(
+		Watch *watch); /* after a step: events may be there, a barrier may have been reached */
 	Loop *loop;
 	Shared *shared; /* NULL while closed */
 	Tree *tree;
@@ -32,8 +33,9 @@ typedef struct WatchMark {
 	uint64_t polls;
 } WatchMark;
 
-int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree, const ViewOptions *view); /* takes the patterns */
-void watch_close(Watch *watch);                                                             /* fine when closed */
+int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree,
+	const ViewOptions *view);   /* takes the patterns */
+void watch_close(Watch *watch); /* fine when closed */
 /* What is there right now is read, without waiting. */
 void watch_look(Watch *watch);
 WatchMark watch_mark(Watch *watch);

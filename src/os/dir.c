@@ -184,8 +184,8 @@ int dir_list_read(DirListing *listing, int fd)
 		int error = make_room(listing);
 		if (error < 0)
 			return error;
-		long more = syscall(SYS_getdents64, fd, listing->bytes + listing->length,
-			listing->size - listing->length);
+		long more = syscall(
+			SYS_getdents64, fd, listing->bytes + listing->length, listing->size - listing->length);
 		if (more <= 0)
 			return more < 0 ? -errno : 0;
 		listing->length += (size_t)more;

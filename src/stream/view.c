@@ -30,8 +30,8 @@ static bool make_room(View *view, size_t size)
 	return true;
 }
 
-static const char *join_rel(View *view, const Text *dir, size_t at, const char *name, size_t length,
-	size_t *rel_length)
+static const char *join_rel(
+	View *view, const Text *dir, size_t at, const char *name, size_t length, size_t *rel_length)
 {
 	size_t head = dir->length > at ? dir->length - at : 0;
 	if (!make_room(view, head + 1 + length + 1))
@@ -85,8 +85,7 @@ bool view_shows(View *view, const Root *root, const char *rel, size_t length, bo
 		return true;
 	if (depth_of(view) > 0 && components(rel, length) > depth_of(view))
 		return false;
-	return !is_ignored(view, rel, length, isdir) &&
-		is_matched(root->match, rel, length, isdir) &&
+	return !is_ignored(view, rel, length, isdir) && is_matched(root->match, rel, length, isdir) &&
 		is_matched(view->options.match, rel, length, isdir);
 }
 
@@ -227,7 +226,7 @@ static void tell_difference(const Walk *walk, const Node *node, const Place *old
 	View *view = walk->view;
 	bool isdir = node_is_dir(node);
 	bool was = old->dir != NULL && shows_place(view, old, isdir);
-	bool is = new->dir != NULL && shows_place(view, new, isdir);
+	bool is = new->dir != NULL &&shows_place(view, new, isdir);
 	bool carried = walk->old_covered && walk->new_covered;
 	Told told = *walk->told;
 	if (was && is && !walk->old_covered && !walk->new_covered) {
@@ -248,15 +247,18 @@ static void tell_difference(const Walk *walk, const Node *node, const Place *old
 static void walk_entries(const Walk *walk, const Dir *dir, Text *old_dir, Text *new_dir)
 {
 	ChildCursor cursor;
-	for (Node *node = children_start(dir, &cursor); node != NULL; node = children_next(dir, &cursor)) {
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
 		const char *name = node_name(node);
 		Place old = {old_dir, name, node->name_length, walk->old_root};
 		Place new = {new_dir, name, node->name_length, walk->new_root};
 		tell_difference(walk, node, &old, &new);
 		if (!node_is_dir(node))
 			continue;
-		Text *old_path = old_dir ? text_join(old_dir->bytes, old_dir->length, name, old.length) : NULL;
-		Text *new_path = new_dir ? text_join(new_dir->bytes, new_dir->length, name, new.length) : NULL;
+		Text *old_path =
+			old_dir ? text_join(old_dir->bytes, old_dir->length, name, old.length) : NULL;
+		Text *new_path =
+			new_dir ? text_join(new_dir->bytes, new_dir->length, name, new.length) : NULL;
 		if ((old_path != NULL) == (old_dir != NULL) && (new_path != NULL) == (new_dir != NULL))
 			walk_entries(walk, dir_of(node), old_path, new_path);
 		else
@@ -277,8 +279,10 @@ static void walk_below(View *view, const Told *told, const Place *old, const Pla
 		.old_covered = old_covered,
 		.new_covered = new_covered,
 	};
-	Text *old_path = old ? text_join(old->dir->bytes, old->dir->length, old->name, old->length) : NULL;
-	Text *new_path = new ? text_join(new->dir->bytes, new->dir->length, new->name, new->length) : NULL;
+	Text *old_path =
+		old ? text_join(old->dir->bytes, old->dir->length, old->name, old->length) : NULL;
+	Text *new_path =
+		new ? text_join(new->dir->bytes, new->dir->length, new->name, new->length) : NULL;
 	walk_entries(&walk, dir_of(told->node), old_path, new_path);
 	text_free(old_path);
 	text_free(new_path);
@@ -312,7 +316,8 @@ static void move_of_file(View *view, const Told *told, const Place *to, const Pl
 static void cover_again(View *view, Dir *top)
 {
 	ChildCursor cursor;
-	for (Node *node = children_start(top, &cursor); node != NULL; node = children_next(top, &cursor)) {
+	for (Node *node = children_start(top, &cursor); node != NULL;
+		 node = children_next(top, &cursor)) {
 		if (!node_is_dir(node))
 			continue;
 		bool entered = enters(view, tree_root_of(top), top, node_name(node), node->name_length);
@@ -338,7 +343,8 @@ static void move_of_dir(View *view, const Told *told, const Place *to, const Pla
 	below.replaced = 0;
 	walk_below(view, &below, from, to, was, was && is);
 	Dir *parent = told->dir, *moved = dir_of(told->node);
-	tree_prune(view->tree, moved, !enters(view, tree_root_of(parent), parent, told->name, told->name_length));
+	tree_prune(view->tree, moved,
+		!enters(view, tree_root_of(parent), parent, told->name, told->name_length));
 	cover_again(view, moved);
 }
 

@@ -16,13 +16,13 @@
 typedef struct View View;
 
 typedef struct ViewOptions {
-	uint32_t ops;         /* 1 << EventOp of what is told */
-	bool initial;         /* what is there at the start is told as well */
-	bool flat;            /* nothing below the root's own entries */
-	uint32_t depth;       /* components below the root that are shown; 0: all */
-	Pattern *match;       /* counted uses, NULL for none */
+	uint32_t ops;   /* 1 << EventOp of what is told */
+	bool initial;   /* what is there at the start is told as well */
+	bool flat;      /* nothing below the root's own entries */
+	uint32_t depth; /* components below the root that are shown; 0: all */
+	Pattern *match; /* counted uses, NULL for none */
 	Pattern *ignore;
-	size_t most_queued;   /* beyond it what waits is folded */
+	size_t most_queued; /* beyond it what waits is folded */
 	/* Asked once per new entry; false prunes it. NULL: none. */
 	bool (*filter)(void *owner, const char *rel, size_t length, bool isdir);
 	void *owner;

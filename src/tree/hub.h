@@ -40,7 +40,7 @@ typedef struct Record {
 /* Both halves of a rename. */
 typedef struct Pair {
 	Record from, to;
-	bool reversed_next;   /* the next records rename back: an exchange, or `rename a b; rename b a` */
+	bool reversed_next; /* the next records rename back: an exchange, or `rename a b; rename b a` */
 	uint32_t next_cookie; /* theirs */
 } Pair;
 
@@ -51,22 +51,22 @@ typedef struct ClaimList {
 
 struct Hub {
 	int fd;
-	List trees;           /* all, for overflow and scans */
-	Tree **by_index;      /* Dir.tree -> Tree */
+	List trees;      /* all, for overflow and scans */
+	Tree **by_index; /* Dir.tree -> Tree */
 	size_t tree_slots;
-	Claim **claims;       /* open addressing by wd; the first claim of each list */
+	Claim **claims; /* open addressing by wd; the first claim of each list */
 	size_t claim_slots, claim_count;
-	char *buffer;         /* records read and not yet handed on: [start, end) */
+	char *buffer; /* records read and not yet handed on: [start, end) */
 	size_t start, end, size;
-	uint64_t done;        /* position up to which records were handed on */
-	size_t searched;      /* bytes of the buffer in which the held rename has no second half */
-	double hold_until;    /* 0: nothing is held */
-	double now;           /* monotonic time of the step under way */
-	double read_at;       /* monotonic, when the newest records were read */
-	double read_wall;     /* the same in seconds since 1970 */
-	int64_t stamp;        /* file clock before the newest read */
-	int64_t drained;      /* file clock before a look that found nothing left */
-	int64_t epoch;        /* file clock at opening: `told` counts from here */
+	uint64_t done;     /* position up to which records were handed on */
+	size_t searched;   /* bytes of the buffer in which the held rename has no second half */
+	double hold_until; /* 0: nothing is held */
+	double now;        /* monotonic time of the step under way */
+	double read_at;    /* monotonic, when the newest records were read */
+	double read_wall;  /* the same in seconds since 1970 */
+	int64_t stamp;     /* file clock before the newest read */
+	int64_t drained;   /* file clock before a look that found nothing left */
+	int64_t epoch;     /* file clock at opening: `told` counts from here */
 	uint64_t overflows;
 	ClaimList olds, news; /* scratch: who is to be told of the record or pair under way */
 	DirListing listing;   /* of the scan under way */
@@ -85,6 +85,7 @@ uint64_t hub_position(Hub *hub); /* after all records that exist now */
 
 /* Reads what is there (one buffer), hands it on, and says whether more may be waiting at once. -errno on failure. */
 int hub_step(Hub *hub, double now);
-double hub_deadline(const Hub *hub); /* when hub_step wants to be called without a record; 0: never */
+double hub_deadline(
+	const Hub *hub); /* when hub_step wants to be called without a record; 0: never */
 
 #endif

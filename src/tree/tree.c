@@ -263,8 +263,8 @@ void tree_insert(Tree *tree, Dir *dir, Node *node)
 		tree_stamp(tree, node);
 }
 
-Node *tree_create(Tree *tree, Dir *dir, const char *name, size_t length, FileType type,
-	const Told *like)
+Node *tree_create(
+	Tree *tree, Dir *dir, const char *name, size_t length, FileType type, const Told *like)
 {
 	Node *node = node_new(&tree->pool, type, name, length);
 	if (node == NULL) {
@@ -397,8 +397,8 @@ static uint8_t drop_old(Tree *tree, Dir *to, const char *name, size_t length)
 	return type ? type : TYPE_FILE;
 }
 
-Node *tree_move(Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length,
-	const Told *like)
+Node *tree_move(
+	Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length, const Told *like)
 {
 	char old_name[256];
 	size_t old_length = node->name_length;
