@@ -474,21 +474,23 @@ local function forget_watched(world, engine)
    world.watched = kept
 end
 
-local function entries(world, runtime)
+local function find(world, runtime, reason)
    local found = {}
    for _, watched in ipairs(world.watched) do
-      if watched.runtime == runtime then
-         for path, entry in pairs(world.tree) do
-            local root, rel = watched:place(path)
-            if root and entry.type == "file" then
-               found[#found + 1] = { op = "create", path = path, rel = rel, root = root, name = path:match "[^/]+$",
-                  type = entry.type, count = 1 }
-            end
+      for path, entry in pairs(watched.runtime == runtime and world.tree or {}) do
+         if entry.type == "file" and watched:place(path) then
+            found[#found + 1] = { watched = watched, path = path }
          end
       end
    end
    table.sort(found, function(a, b) return a.path < b.path end)
-   return found
+   for _, each in ipairs(found) do
+      local root, rel = each.watched:place(each.path)
+      for _, op in ipairs { "create", "close_write" } do
+         runtime:feed_found({ op = op, path = each.path, rel = rel, root = root, type = "file", isdir = false,
+            synthetic = true, time = world.time }, reason, world.time)
+      end
+   end
 end
 
 -- The engine's world ---------------------------------------------------------------------------------------------
@@ -531,7 +533,7 @@ local function engine_world(world)
       unmute = function() end,
       adopt = function(runtime) return watch(world, runtime) end,
       explain = function(runtime, path) return explain(world, runtime, path) end,
-      entries = function(runtime) return entries(world, runtime) end,
+      find = function(runtime, reason) find(world, runtime, reason) end,
       start = function(run) start_run(world, run) end,
       stop = function(run) stop_run(world, run) end,
       signal = function(run, name)

@@ -81,23 +81,19 @@ function runtime:arm_clock(now)
 end
 
 -- What is there is gathered as if it had just been found: so it settles, and is held until it is whole, like any other.
-local function gather_entries(self, reason)
-   local now = self.engine:now()
-   self.reasons = self.reasons or {}
-   for _, entry in ipairs(self.world.entries(self)) do
-      self.reasons[entry.path] = reason
-      entry.op, entry.synthetic = "create", true
-      self.gather:feed(entry, now)
-      entry.op = "close_write"
-      self.gather:feed(entry, now)
+function runtime:feed_found(event, reason, now)
+   if not event.isdir then
+      self.reasons = self.reasons or {}
+      self.reasons[event.path] = reason
+      self.gather:feed(event, now)
+      self:arm_gather(now)
    end
-   self:arm_gather(now)
 end
 
 -- Wants a run whatever changed: with all that is due, or, for `each`, one for every match that is there.
 function runtime:force(reason)
    if self.spec.each then
-      return gather_entries(self, reason)
+      return self.world.find(self, reason)
    end
    local item = self:pick_lane()
    if not item.run then
@@ -180,10 +176,15 @@ end
 
 -- Due ------------------------------------------------------------------------------------------------------------
 
+-- `complete` is about files.
+function runtime:wants(change)
+   return self.spec.ops[change.op] and not (self.spec.complete and change.type == "directory")
+end
+
 function runtime:wanted(changes)
-   local wanted, ops = {}, self.spec.ops
+   local wanted = {}
    for _, change in ipairs(changes) do
-      if ops[change.op] then
+      if self:wants(change) then
          wanted[#wanted + 1] = change
       end
    end
@@ -248,7 +249,7 @@ function runtime:due_change(change, reason)
       change = self:follow_move(change)
    end
    local item = self.items[change.path]
-   if self.spec.ops[change.op] then
+   if self:wants(change) then
       item = item or { path = change.path, chain = 0 }
       self.items[change.path] = item
       self:due_item(item, change, reason)
@@ -572,7 +573,7 @@ function runtime:is_idle()
       return false
    elseif self.paused then
       return true
-   elseif #self.queue > 0 or (self.gather and self.gather:pending() > 0) then
+   elseif #self.queue > 0 or self.finding or (self.gather and self.gather:pending() > 0) then
       return false
    end
    for _, item in pairs(self.items) do

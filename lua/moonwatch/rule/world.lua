@@ -55,8 +55,23 @@ local notices = {
    end,
 }
 
+-- What was there when the watcher was ready, where the rule asked for it.
+local function read_initial(place)
+   for event in function() return place.watcher:get(0) end do
+      if event.synthetic then
+         place.runtime:feed_found(event, "start", event.time)
+      else
+         place.runtime:feed(event, event.time)
+      end
+   end
+   place.runtime.finding = nil
+end
+
 -- `place.runtime` is whom the events are for: a reload puts another one there.
 local function read(place)
+   if place.is_initial then
+      read_initial(place)
+   end
    for event in place.watcher:each() do
       local runtime = place.runtime
       local notice = notices[event.op]
@@ -82,14 +97,17 @@ local function watch(moonwatch, self, runtime, is_muted)
    if spec.next_time then
       return true
    end
-   local watcher, message, errno = moonwatch.watch(spec.watch, watch_options(spec))
+   local options = watch_options(spec)
+   options.initial = spec.start and spec.each and not is_muted
+   local watcher, message, errno = moonwatch.watch(spec.watch, options)
    if not watcher then
       return nil, message, errno
    elseif is_muted then
       watcher:pause()
       self.muted[watcher] = true
    end
-   local place = { watcher = watcher, runtime = runtime }
+   local place = { watcher = watcher, runtime = runtime, is_initial = options.initial }
+   runtime.finding = options.initial or nil
    runtime.watcher, runtime.place = watcher, place
    self.watchers[watcher] = place
    moonwatch.spawn("rule " .. spec.name, read, place)
@@ -113,23 +131,27 @@ local function adopt(self, runtime, forerunner)
    forerunner.watcher, forerunner.place = nil, nil
 end
 
--- What is there now, as changes: for `start` and `trigger` with each.
-local function entries(runtime)
-   local found = {}
-   local roots = {}
-   for root in runtime.watcher:roots() do
-      roots[#roots + 1] = root
+-- What is there now: told by a second watcher that ends when it is ready. At the start the reader has it already.
+local function find(moonwatch, runtime, reason)
+   if reason == "start" and runtime.place.is_initial then
+      return
    end
-   for rel, kind, root in runtime.watcher:entries() do
-      root = root or roots[1]
-      local path = rel == "" and root or root == "/" and "/" .. rel or root .. "/" .. rel
-      if kind == "file" or kind == "link" then
-         found[#found + 1] = { op = "create", path = path, rel = rel, root = root, name = rel:match "[^/]+$",
-            type = kind, count = 1 }
+   runtime.finding = true
+   moonwatch.spawn("rule " .. runtime.spec.name .. ", looking", function()
+      local options = watch_options(runtime.spec)
+      options.initial = true
+      local watcher <close>, message = moonwatch.watch(runtime.spec.watch, options)
+      if not watcher then
+         runtime.world.log.error("%s: %s", runtime.spec.name, message)
       end
-   end
-   table.sort(found, function(a, b) return a.path < b.path end)
-   return found
+      for event in function() return watcher and watcher:get(0) end do
+         if event.synthetic then
+            runtime:feed_found(event, reason, event.time)
+         end
+      end
+      runtime.finding = nil
+      runtime.engine:tick()
+   end)
 end
 
 -- Runs -----------------------------------------------------------------------------------------------------------
@@ -364,8 +386,9 @@ function world.new(options)
       log = options.log or log.new(), budget = options.budget or 10,
       watchers = {}, muted = {}, idlers = {},
       exists = function(path) return core.kind(path) ~= nil end,
-      entries = entries, explain = explain,
+      explain = explain,
    }
+   function self.find(runtime, reason) find(moonwatch, runtime, reason) end
    local disarm
    self.rearm, disarm = new_alarm(moonwatch, self)
    function self.watch(runtime, is_muted) return watch(moonwatch, self, runtime, is_muted) end
