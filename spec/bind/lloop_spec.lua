@@ -86,12 +86,21 @@ describe("run", function()
       assert.truthy(err:find("^" .. place .. "%d+: deadlock: every task waits and nothing can wake one\n"
          .. "  reader waits at " .. place .. here + 1 .. "\n"
          .. "  main waits at " .. place .. here + 3 .. "$"))
-      channel:close()
+      assert.is_true(task:cancel())
       assert.is_true(moonwatch.run())
-      assert.is_true(task:join())
       ok, err = pcall(function() moonwatch.channel():get() end)
       assert.is_false(ok)
       assert.truthy(err:find "lloop_spec.lua:%d+: deadlock: .*\n  the main program waits here$")
+   end)
+
+   it("raises deadlock also beside a watcher or an inotify object that nobody waits for", function()
+      local inotify <close> = assert(moonwatch.inotify())
+      assert(inotify:add("/", "create"))
+      local watcher <close> = assert(moonwatch.watch(helper.folder()))
+      local ok, err = pcall(moonwatch.run, function() moonwatch.channel():get() end)
+      assert.is_false(ok)
+      assert.truthy(err:find "deadlock: every task waits")
+      assert.same({ nil, "timeout", errno.ETIMEDOUT }, { watcher:get(0.001) })
    end)
 
    it("serves all tasks in turn, also beside one that never lacks values", function()

@@ -83,6 +83,8 @@ bool bind_pushanchored(
 /* Whatever can be waited for has a Source as the FIRST member of its userdata. */
 struct Source {
 	Bind *bind;
+	bool
+		internal; /* only other tasks can make something be there: channels, joins (for the deadlock report) */
 	List waiters; /* tasks in the order they came */
 	bool closed;  /* waits end with nil, "closed", EPIPE */
 	int (*take)(lua_State *L,

@@ -98,6 +98,7 @@ static int l_channel(lua_State *L)
 	channel->first = 1;
 	source_init(L, &channel->getters, take_value, getter_came);
 	source_init(L, &channel->putters, give_value, NULL);
+	channel->getters.internal = channel->putters.internal = true;
 	lua_newtable(L);
 	lua_setiuservalue(L, -2, 1);
 	return 1;

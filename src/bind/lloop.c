@@ -137,9 +137,13 @@ void task_drain(lua_State *L, Bind *bind)
 		bind_report(L, "the loop");
 }
 
+/* Nothing is ready, and neither a deadline nor the outside world nor a handler can make anything so. What is only kept
+ * up to date meanwhile (the index of a watcher that nobody waits for) does not count. */
 static bool is_dead(Bind *bind)
 {
-	return list_empty(&bind->ready) && !loop_is_foreign(bind->loop) && loop_is_idle(bind->loop);
+	if (!list_empty(&bind->ready) || loop_is_foreign(bind->loop))
+		return false;
+	return loop_is_idle(bind->loop) || (bind->external == 0 && bind->anchored == 0);
 }
 
 static bool turn(lua_State *L, Bind *bind, double timeout)
@@ -285,6 +289,7 @@ static int run_task_to_end(lua_State *L, Bind *bind)
 		return push_stopped(L);
 	if (end == DRIVE_DEADLOCK) {
 		task_push_deadlock(L, bind, false);
+		task_cancel(L, task); /* nobody else could ever end it */
 		return lua_error(L);
 	}
 	return run_results(L, task);

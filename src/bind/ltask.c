@@ -512,6 +512,7 @@ static int take_result(lua_State *L, Source *source)
 static void init_task(lua_State *L, Task *task)
 {
 	source_init(L, &task->joined, take_result, NULL);
+	task->joined.internal = true;
 	task->wait.bind = task->joined.bind;
 	task->wait.task = task;
 	task->wait.ready.run = run_task;
@@ -597,6 +598,7 @@ static int l_group(lua_State *L)
 {
 	Group *group = bind_new(L, &group_class, sizeof(*group), 0);
 	source_init(L, &group->source, take_ended, NULL);
+	group->source.internal = true;
 	list_init(&group->living);
 	list_init(&group->ended);
 	return 1;

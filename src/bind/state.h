@@ -34,6 +34,7 @@ struct Wait {
 	LoopTimer timer;
 	bool active;    /* the function is suspended; else whatever still points here is stale */
 	bool expired;   /* the deadline has passed */
+	bool external;  /* the outside can end it: a deadline, or a source that is not internal */
 	Waiter one;     /* the usual case; select has an array of its own */
 	Waiter *waiter; /* &one, or select's; NULL for a mere sleep */
 	size_t count;
@@ -98,6 +99,7 @@ struct Bind {
 	List failed;
 	List workers; /* idle ones */
 	size_t idle_workers;
+	size_t external;    /* waits that the outside can end */
 	size_t anchored;    /* objects kept alive by the loop, tasks not counted */
 	size_t created;     /* generators, for the order in which they are closed */
 	Task *running;      /* NULL in the main program */

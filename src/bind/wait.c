@@ -129,9 +129,19 @@ static void expire(LoopTimer *timer)
 	wait_make_ready(wait);
 }
 
+static void note_external(Wait *wait, bool external)
+{
+	if (external && !wait->external)
+		wait->bind->external++;
+	else if (!external && wait->external)
+		wait->bind->external--;
+	wait->external = external;
+}
+
 void wait_abandon(Wait *wait)
 {
 	wait->active = false;
+	note_external(wait, false);
 	loop_timer_stop(&wait->timer);
 	list_remove(&wait->ready.link);
 	for (size_t i = 0; i < wait->count; i++)
@@ -148,6 +158,7 @@ void wait_begin(lua_State *L, Wait *wait, double timeout)
 	wait->timer.fire = expire;
 	if (timeout >= 0 && loop_timer_start(loop, &wait->timer, loop_now() + timeout) < 0)
 		luaL_error(L, "not enough memory");
+	note_external(wait, timeout >= 0);
 	wait->active = true;
 }
 
@@ -155,8 +166,11 @@ void wait_enter(Wait *wait, Waiter *waiters, size_t count)
 {
 	wait->waiter = waiters;
 	wait->count = count;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		waiter_enter(&waiters[i], wait);
+		if (!waiters[i].source->internal)
+			note_external(wait, true);
+	}
 }
 
 /* Takes what the waiter was woken for: its results; 0: nothing is there. */
