@@ -168,3 +168,18 @@ Node *children_next(const Dir *dir, ChildCursor *cursor)
 {
 	return advance(dir, cursor, cursor->next);
 }
+
+void children_flatten(Dir *dir)
+{
+	ChildCursor cursor;
+	Node *list = NULL;
+	if (dir->bucket_bits == 0)
+		return;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
+		node->next = list;
+		list = node;
+	}
+	children_clear(dir);
+	dir->first = list;
+}

@@ -108,5 +108,7 @@ void children_remove(Dir *dir, Node *node);
 void children_clear(Dir *dir); /* frees the table; there are no children left */
 Node *children_start(const Dir *dir, ChildCursor *cursor);
 Node *children_next(const Dir *dir, ChildCursor *cursor);
+/* Gives the table up for a plain list, so that taking out the first child again and again costs the same each time. */
+void children_flatten(Dir *dir);
 
 #endif

@@ -308,6 +308,7 @@ static void release(Tree *tree, Node *node)
 void tree_empty(Tree *tree, Dir *top)
 {
 	Dir *dir = top;
+	children_flatten(dir);
 	for (;;) {
 		ChildCursor cursor;
 		Node *node = children_start(dir, &cursor);
@@ -320,6 +321,7 @@ void tree_empty(Tree *tree, Dir *top)
 			dir = parent;
 		} else if (node_is_dir(node)) {
 			dir = dir_of(node);
+			children_flatten(dir);
 		} else {
 			children_remove(dir, node);
 			release(tree, node);
