@@ -90,12 +90,16 @@ function Host:finish()
 end
 
 -- Nothing may be left behind by an end that does not wait.
-function Host:kill_all()
-   for _, runtime in ipairs(self.runtimes or (self.set and self.set.engine and self.set.engine.runtimes) or {}) do
+function host.kill_all(runtimes)
+   for _, runtime in ipairs(runtimes) do
       for _, item in pairs(runtime.items) do
          for handle in pairs(item.run and item.run.processes or {}) do handle:kill "KILL" end
       end
    end
+end
+
+function Host:runtimes_at_work()
+   return self.runtimes or (self.set and self.set.engine and self.set.engine.runtimes) or {}
 end
 
 -- --once --------------------------------------------------------------------------------------------------------------
@@ -196,6 +200,11 @@ function Host:on_signal(name, main)
    return true
 end
 
+--- A log on standard error, for commands that have rules and are no host.
+function host.logger(options)
+   return logging.start(options).log
+end
+
 --- Runs a host with the given options: its status.
 function host.run(given)
    local sink = logging.start { level = given.log_level, format = given.log_format }
@@ -205,7 +214,7 @@ function host.run(given)
    return supervise.run(function() return self:main() end, {
       signals = { "TERM", "INT", "HUP" },
       polite = function(name, main) return self:on_signal(name, main) end,
-      at_once = function() self:kill_all() end,
+      at_once = function() host.kill_all(self:runtimes_at_work()) end,
    })
 end
 

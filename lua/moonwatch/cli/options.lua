@@ -60,7 +60,6 @@ end
 
 options.seconds = number_of("a number of seconds", function(n) return n >= 0 and n < math.huge end)
 options.count = number_of("a whole number above 0", function(n) return math.type(n) == "integer" and n > 0 end)
-options.natural = number_of("a whole number", function(n) return math.type(n) == "integer" and n >= 0 end)
 
 --- Words separated by commas, each of them one of `choices`.
 function options.words(choices)
