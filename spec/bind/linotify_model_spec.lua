@@ -170,6 +170,19 @@ local function take(world, events)
    end
 end
 
+-- The order of all is kept, but for IGNORED, which is the last of its watch: of two ONESHOTs on one inode the second is
+-- ended by the kernel, a little later.
+local function told_in_order(list)
+   local events, each = {}, {}
+   for _, text in ipairs(list) do
+      local number = text:match "^%d+"
+      each[number] = each[number] or {}
+      table.insert(each[number], text)
+      if not text:find "^%d+ ignored" then events[#events + 1] = text end
+   end
+   return { events = events, each = each }
+end
+
 local KINDS = { "make", "make", "make", "remove_file", "remove_file", "rename", "rename", "add", "add", "update",
    "remove_watch", "remove_path", "remove_wd" }
 
@@ -186,7 +199,7 @@ local function play(seed, steps)
       end
    end
    take(world, (world.inotify:read(0)))
-   assert.same(world.expected, world.seen)
+   assert.same(told_in_order(world.expected), told_in_order(world.seen))
    assert.equal(#world.watches, #world.inotify)
    for _, watch in ipairs(world.watches) do
       assert.is_true(watch.watch.active)

@@ -276,12 +276,17 @@ static void end_alone(lua_State *L, Inotify *self, int object, Watch *watch)
 	narrow(L, self, object, wd);
 }
 
+static bool is_shared(lua_State *L, int object, const Watch *watch)
+{
+	return watch->sharer != NULL || first_sharer(L, object, watch->wd) != watch;
+}
+
 void watch_spend(lua_State *L, Inotify *self, int object, Watch *watch)
 {
-	Watch *first = first_sharer(L, object, watch->wd);
+	bool shared = is_shared(L, object, watch);
 	deactivate(L, self, object, watch);
 	watch->spent = true;
-	if (first != watch || watch->sharer != NULL)
+	if (shared)
 		end_alone(L, self, object, watch);
 	else
 		notify_remove(self->fd, watch->wd); /* mostly gone already, by its own ONESHOT */
@@ -290,18 +295,16 @@ void watch_spend(lua_State *L, Inotify *self, int object, Watch *watch)
 /* False where it was gone already. */
 static bool end_watch(lua_State *L, Inotify *self, int object, Watch *watch)
 {
+	if (watch->active && is_shared(L, object, watch))
+		inotify_settle(L, self, object); /* it, or the others, may have had their ONESHOT */
 	if (!watch->active)
 		return false;
-	Watch *first = first_sharer(L, object, watch->wd);
-	if (first == watch && watch->sharer == NULL) {
-		deactivate(L, self, object, watch);
-		return notify_remove(self->fd, watch->wd) == 0;
+	if (is_shared(L, object, watch)) {
+		end_alone(L, self, object, watch);
+		return true;
 	}
-	inotify_settle(L, self, object);
-	if (!watch->active)
-		return false;
-	end_alone(L, self, object, watch);
-	return true;
+	deactivate(L, self, object, watch);
+	return notify_remove(self->fd, watch->wd) == 0;
 }
 
 /* Every sharer of a descriptor at once: the kernel tells each. */
