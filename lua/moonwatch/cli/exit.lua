@@ -60,6 +60,13 @@ function exit.print(text, file)
    end
 end
 
+--- An error with its traceback, without the lines of moonwatch's own files.
+function exit.tidy(message)
+   local text = message:gsub("\n\t[^\n]*moonwatch/[%w_/]+%.lua:[^\n]*", ""):gsub("\n\t%[C%]: [^\n]*", "")
+      :gsub("\n\t%(%.%.%.tail calls%.%.%.%)", "")
+   return (text:gsub("\nstack traceback:$", ""))
+end
+
 --- A line on standard error; nothing can be done where that fails.
 function exit.say(format, ...)
    io.stderr:write("moonwatch: ", format:format(...), "\n")

@@ -23,7 +23,7 @@ local LONGEST = 86400 -- seconds a polite end may take: every job has its own li
 
 -- A message of the world has an errno, one of a script has not.
 local function load_failed(message, errno)
-   exit.with(errno and exit.REFUSED or exit.USAGE, "%s", message)
+   exit.with(errno and exit.REFUSED or exit.USAGE, "%s", exit.tidy(message))
 end
 
 -- A new set of all scripts; nil, message, errno.
@@ -140,7 +140,7 @@ function Host:reload()
    local ok = set
    if set then ok, message = set:succeed(self.set) end
    if not ok then
-      self.log.error("not loaded, the old rules go on: %s", message)
+      self.log.error("not loaded, the old rules go on: %s", exit.tidy(message))
       return nil, message
    end
    self.set = set

@@ -1,0 +1,39 @@
+-- SPDX-License-Identifier: MIT
+--
+-- survey.lua - how many watches something would need, found without using one: a polled watcher lists the same tree.
+
+local core = require "moonwatch.core"
+local moonwatch = require "moonwatch"
+
+local survey = {}
+
+local NEVER = 1e6 -- seconds between two looks
+
+--- How many directories a watcher of these paths would watch; nil, message, errno.
+function survey.directories(paths, options)
+   local copy = {}
+   for key, value in pairs(options or {}) do copy[key] = value end
+   copy.backend, copy.interval = "poll", NEVER
+   local watcher <close>, message, errno = moonwatch.watch(paths, copy)
+   if not watcher then return nil, message, errno end
+   return watcher:stats().directories
+end
+
+-- The watches that this user holds now.
+local function in_use()
+   local usage = core.limits_usage(core.system.uid())
+   return usage and usage.watches or 0
+end
+
+--- Whether so many watches can be had: words, and true or false.
+function survey.verdict(needed)
+   local limit, used = moonwatch.limits().max_user_watches, in_use()
+   local words = ("%d watches needed; max_user_watches is %d, %d in use"):format(needed, limit, used)
+   local fits = needed <= limit - used
+   if not fits then
+      words = words .. (": too few; try moonwatch limits --set max_user_watches=%d"):format(2 * (needed + used))
+   end
+   return words, fits
+end
+
+return survey
