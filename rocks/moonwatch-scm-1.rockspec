@@ -40,8 +40,16 @@ build = {
       -- Every file of lua/: `make rocks` writes this list anew.
       lua = {
          ["moonwatch.cli"] = "lua/moonwatch/cli.lua",
+         ["moonwatch.cli.events"] = "lua/moonwatch/cli/events.lua",
          ["moonwatch.cli.exit"] = "lua/moonwatch/cli/exit.lua",
+         ["moonwatch.cli.format"] = "lua/moonwatch/cli/format.lua",
+         ["moonwatch.cli.host"] = "lua/moonwatch/cli/host.lua",
+         ["moonwatch.cli.json"] = "lua/moonwatch/cli/json.lua",
+         ["moonwatch.cli.logging"] = "lua/moonwatch/cli/logging.lua",
          ["moonwatch.cli.options"] = "lua/moonwatch/cli/options.lua",
+         ["moonwatch.cli.run"] = "lua/moonwatch/cli/run.lua",
+         ["moonwatch.cli.summary"] = "lua/moonwatch/cli/summary.lua",
+         ["moonwatch.cli.supervise"] = "lua/moonwatch/cli/supervise.lua",
          ["moonwatch"] = "lua/moonwatch/init.lua",
          ["moonwatch.process"] = "lua/moonwatch/process.lua",
          ["moonwatch.rule.action"] = "lua/moonwatch/rule/action.lua",
