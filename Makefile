@@ -97,8 +97,9 @@ test: deps-test  ## build and run the specs (SPECS=spec/bind JOBS=2)
 	$(submake) all torture-tools $(DRIVERS)
 	@BUILD=$(BUILD) LUA=$(LUA) $(LUA) spec/support/run.lua -j $(JOBS) $(SPECS)
 
-check: deps-check  ## layers, formatting, linters, documentation
-	@BUILD=$(BUILD) LUA_CFLAGS="$(LUA_CFLAGS)" sh spec/support/check.sh
+check: deps-check  ## layers, formatting, linters, documentation, instructions per event
+	$(submake) all $(BUILD)/bench/trial
+	@BUILD=$(BUILD) LUA=$(LUA) LUA_CFLAGS="$(LUA_CFLAGS)" sh spec/support/check.sh
 
 sanitize: deps-test  ## the specs under AddressSanitizer, UBSan and leak detection
 	$(submake) BUILD=$(BUILD)/sanitize CFLAGS="-O1 -g $(SANITIZE)" \
@@ -120,10 +121,6 @@ $(BUILD)/lib/leak.so: spec/support/leak.c
 $(BUILD)/spec/%_driver: spec/%_driver.c $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(BASEFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d -o $@ $< $(ARCHIVE) $(LUA_LIBS) $(EV_LIBS)
-
-check-cost: deps-check $(BUILD)/bench/trial  ## instructions per event and per file, against budgets (callgrind)
-	$(submake) all
-	@BUILD=$(BUILD) LUA=$(LUA) $(LUA) spec/bench/cost.lua
 
 $(BUILD)/bench/%: spec/bench/%.c
 	@mkdir -p $(@D)
