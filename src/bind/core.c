@@ -18,6 +18,7 @@
 #include "bind/lmask.h"
 #include "bind/lpattern.h"
 #include "bind/lwatcher.h"
+#include "bind/lsettle.h"
 
 static const lua_CFunction parts[] = {
 	open_mask,
@@ -38,6 +39,7 @@ static const lua_CFunction parts[] = {
 	open_inotify,
 	open_limits,
 	open_watcher,
+	open_settle,
 	NULL,
 };
 

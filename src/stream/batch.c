@@ -80,7 +80,8 @@ int batch_copy(Batch *batch, const char *bytes, size_t length, Span *span)
 int batch_write(const Batch *batch, char **bytes, size_t *length)
 {
 	size_t changes_size = batch->count * sizeof(Change);
-	BatchHead head = {.change_size = sizeof(Change), .count = (uint32_t)batch->count, .used = batch->used};
+	BatchHead head = {
+		.change_size = sizeof(Change), .count = (uint32_t)batch->count, .used = batch->used};
 	size_t total = sizeof head + changes_size + batch->used;
 	char *out = malloc(total);
 	if (out == NULL)
@@ -103,12 +104,14 @@ static bool is_inside(Span span, uint64_t used)
 
 static bool is_path(const ChangePath *path, uint64_t used)
 {
-	return is_inside(path->path, used) && is_inside(path->root, used) && path->rel_at <= path->path.length;
+	return is_inside(path->path, used) && is_inside(path->root, used) &&
+		path->rel_at <= path->path.length;
 }
 
 static bool is_op(uint8_t op)
 {
-	return op == OP_CREATE || op == OP_MODIFY || op == OP_DELETE || op == OP_MOVE || op == OP_ATTRIB;
+	return op == OP_CREATE || op == OP_MODIFY || op == OP_DELETE || op == OP_MOVE ||
+		op == OP_ATTRIB;
 }
 
 /* Checked in the raw bytes, since a bool of any other value must not even be read as one. */

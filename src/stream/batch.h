@@ -23,18 +23,18 @@ typedef struct ChangePath {
 } ChangePath;
 
 typedef struct Change {
-	ChangePath to;   /* the path of the change */
-	ChangePath from; /* moves only; else path.length 0 */
+	ChangePath to;               /* the path of the change */
+	ChangePath from;             /* moves only; else path.length 0 */
 	double first, last, give_up; /* times, for what is put back; -INFINITY: it has had its time */
-	uint32_t count;   /* events merged into it */
-	uint8_t op;       /* OP_CREATE, OP_MODIFY, OP_DELETE, OP_MOVE, OP_ATTRIB */
-	uint8_t type;     /* FileType after the change; of a delete before it */
-	uint8_t replaced; /* FileType of what was put out of the way; 0 none */
-	uint8_t unclosed; /* overlay.h */
-	bool modified;    /* a move with new content */
-	bool exchange;    /* from and path changed places */
-	bool temporary;   /* a move out of the way, to a name that never existed on the disk */
-	bool whole;       /* a directory went with all below it, and what that was is not listed */
+	uint32_t count;              /* events merged into it */
+	uint8_t op;                  /* OP_CREATE, OP_MODIFY, OP_DELETE, OP_MOVE, OP_ATTRIB */
+	uint8_t type;                /* FileType after the change; of a delete before it */
+	uint8_t replaced;            /* FileType of what was put out of the way; 0 none */
+	uint8_t unclosed;            /* overlay.h */
+	bool modified;               /* a move with new content */
+	bool exchange;               /* from and path changed places */
+	bool temporary; /* a move out of the way, to a name that never existed on the disk */
+	bool whole;     /* a directory went with all below it, and what that was is not listed */
 } Change;
 
 typedef struct Batch {

@@ -31,7 +31,7 @@ typedef struct Netting {
 	Overlay *o;
 	Picks *picks;
 	Batch *batch;
-	Place *temporaries; /* linked by `waiting` */
+	Place *temporaries;  /* linked by `waiting` */
 	size_t first_change; /* of this batch */
 	uint32_t serial;
 	unsigned temporary_count;
@@ -458,17 +458,28 @@ static bool is_ring_of_names(const Place *top, const Place *bottom)
 	return false;
 }
 
-/* `top` waits for `bottom`, which is on the stack as well. */
-static int break_ring(Netting *n, Place *top, Place *bottom)
+/* Whoever stands on the stack above `place` came to make room for it, which is no longer needed. */
+static void unwind_to(Place **top, const Place *place)
 {
-	Place *place = top;
-	if (is_ring_of_names(top, bottom))
-		return put_by_exchange(n, top);
+	while (*top != place) {
+		Place *done = *top;
+		*top = done->waiting;
+		done->stacked = false;
+		done->waiting = NULL;
+	}
+}
+
+/* The top waits for `bottom`, which is on the stack as well. */
+static int break_ring(Netting *n, Place **top, const Place *bottom)
+{
+	Place *place = *top;
+	if (is_ring_of_names(place, bottom))
+		return put_by_exchange(n, place);
 	while (place->edge == WAITS_FOR_PARENT && place != bottom)
 		place = place->waiting;
-	if (place->edge == WAITS_FOR_LEAVING)
-		return move_aside(n, place, place);
-	return move_aside(n, find_survivor(place->was), place);
+	unwind_to(top, place);
+	return move_aside(
+		n, place->edge == WAITS_FOR_LEAVING ? place : find_survivor(place->was), place);
 }
 
 /* One step of the walk: puts the top in its place, or something on top of it. Returns the new top. */
@@ -477,7 +488,7 @@ static int walk_step(Netting *n, Place **top)
 	Place *place = *top;
 	Place *obstacle = is_in_place(place) ? NULL : find_obstacle(n, place);
 	if (obstacle != NULL && obstacle->stacked)
-		return break_ring(n, place, obstacle);
+		return break_ring(n, top, obstacle);
 	if (obstacle != NULL) {
 		obstacle->waiting = place;
 		obstacle->stacked = true;
@@ -492,16 +503,6 @@ static int walk_step(Netting *n, Place **top)
 	return 0;
 }
 
-static void unwind(Place *top)
-{
-	while (top != NULL) {
-		Place *next = top->waiting;
-		top->stacked = false;
-		top->waiting = NULL;
-		top = next;
-	}
-}
-
 static int put_all_in_place(Netting *n)
 {
 	for (size_t i = 0; i < n->picks->count; i++) {
@@ -512,7 +513,7 @@ static int put_all_in_place(Netting *n)
 		top->waiting = NULL;
 		while (top != NULL) {
 			if (walk_step(n, &top) < 0) {
-				unwind(top);
+				unwind_to(&top, NULL);
 				return -ENOMEM;
 			}
 		}

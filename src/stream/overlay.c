@@ -121,8 +121,9 @@ static bool is_cached(const Overlay *o, const Entry *dir)
 
 static void entry_free(Overlay *o, Entry *entry)
 {
-	if (entry_is_dir(entry))
-		forget_caches(o);
+	for (size_t i = 0; i < 2; i++)
+		if (o->caches[i].dir == entry)
+			o->caches[i].dir = NULL;
 	pool_put(&o->pool, entry, sizeof *entry);
 }
 
@@ -142,7 +143,8 @@ static uint32_t hash_name(const Entry *parent, const char *name, size_t length)
 	return (uint32_t)(hash >> 32) ^ (uint32_t)(hash >> 16);
 }
 
-static bool place_is(const Place *place, uint32_t hash, const Entry *parent, const char *name, size_t length)
+static bool place_is(
+	const Place *place, uint32_t hash, const Entry *parent, const char *name, size_t length)
 {
 	return place->hash == hash && place->parent == parent && place->name_length == length &&
 		memcmp(place->name, name, length) == 0;
@@ -238,7 +240,8 @@ bool place_is_dirty(const Place *place)
 {
 	if (place->now == NULL && place->was != NULL && place->was->absorbed)
 		return false;
-	return place->was != place->now || (place->now != NULL && (place->now->modified || place->now->attrib));
+	return place->was != place->now ||
+		(place->now != NULL && (place->now->modified || place->now->attrib));
 }
 
 static void leave_lists(Overlay *o, Place *place)
@@ -525,8 +528,10 @@ static Place *place_of_root(Overlay *o, const PathRef *path, int cache)
 	size_t length = without_last_slash(path->dir, path->dir_length);
 	const char *slash = last_slash(path->dir, length);
 	const char *name = slash != NULL ? slash + 1 : path->dir;
-	Entry *dir = slash != NULL ? find_dir(o, path, path->dir, (size_t)(slash - path->dir), cache) : &o->top;
-	Place *place = dir != NULL ? find_place(o, dir, name, length - (size_t)(name - path->dir)) : NULL;
+	Entry *dir =
+		slash != NULL ? find_dir(o, path, path->dir, (size_t)(slash - path->dir), cache) : &o->top;
+	Place *place =
+		dir != NULL ? find_place(o, dir, name, length - (size_t)(name - path->dir)) : NULL;
 	if (place != NULL && path->rel_at >= length)
 		mark_root(o, &place->root, path);
 	else if (path->rel_at == 0)
@@ -564,7 +569,8 @@ static size_t path_length(const Overlay *o, const Place *place, bool now)
 	return length;
 }
 
-size_t place_path(const Overlay *o, const Place *place, bool now, char *out, size_t *rel_at, uint32_t *root)
+size_t place_path(
+	const Overlay *o, const Place *place, bool now, char *out, size_t *rel_at, uint32_t *root)
 {
 	size_t length = path_length(o, place, now), end = length;
 	if (out == NULL)
@@ -731,7 +737,8 @@ static int vacate(Overlay *o, Place *place, FileType replaced)
 static bool revive(Place *place, FileType type)
 {
 	Entry *dir = place->was;
-	if (type != TYPE_DIRECTORY || dir == NULL || !entry_is_dir(dir) || dir->now != NULL || dir->whole)
+	if (type != TYPE_DIRECTORY || dir == NULL || !entry_is_dir(dir) || dir->now != NULL ||
+		dir->whole)
 		return false;
 	dir->now = place;
 	place->now = dir;
@@ -849,7 +856,8 @@ int overlay_exchange(Overlay *o, Place *from, Place *to, FileType type, FileType
 	Entry *other = error == 0 ? occupant(o, to, other_type, &error) : NULL;
 	if (error < 0)
 		return error;
-	if (entry == NULL || other == NULL || from == to || lies_in(o, to, entry) || lies_in(o, from, other))
+	if (entry == NULL || other == NULL || from == to || lies_in(o, to, entry) ||
+		lies_in(o, from, other))
 		return overlay_move(o, from, to, type, TYPE_UNKNOWN);
 	forget_caches(o);
 	put(to, entry);

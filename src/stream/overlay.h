@@ -39,14 +39,19 @@ typedef struct PathRef {
 } PathRef;
 
 /* Is a regular file whole? */
-enum { FILE_CLOSED, FILE_OPEN, FILE_SUSPECT }; /* the last: found by looking, its writer may be at work */
+enum {
+	FILE_CLOSED,
+	FILE_OPEN,
+	FILE_SUSPECT
+}; /* the last: found by looking, its writer may be at work */
 
 struct Entry {
 	Place *was, *now; /* NULL: not in that tree */
 	List places;      /* the names in it, where it is a directory */
 	Entry *next;      /* while it is being buried */
 	uint32_t id;      /* for hashing */
-	uint32_t mark;    /* netting: serial of the batch in which it holds something that must be moved out first */
+	uint32_t
+		mark; /* netting: serial of the batch in which it holds something that must be moved out first */
 	uint8_t type;     /* FileType; TYPE_UNKNOWN is no directory */
 	uint8_t unclosed; /* FILE_OPEN ... */
 	bool modified, attrib;
@@ -56,16 +61,22 @@ struct Entry {
 	bool ghost;    /* stands for any file of its type that is no more */
 };
 
-enum { PLACE_CLEAN, PLACE_WAITING, PLACE_HELD, PLACE_ORIGIN }; /* the last: only where a waiting move came from */
+enum {
+	PLACE_CLEAN,
+	PLACE_WAITING,
+	PLACE_HELD,
+	PLACE_ORIGIN
+}; /* the last: only where a waiting move came from */
 
 struct Place {
 	Entry *parent;
 	Entry *was, *now; /* NULL: nobody */
 	List sibling;     /* in parent->places */
 	List by_first, by_last;
-	double first, last; /* times of its first and last change */
+	double first, last;               /* times of its first and last change */
 	double give_up, ask_at, ask_step; /* while held */
-	Place *waiting;   /* netting: who waits for this one */
+	uint64_t signature;               /* of the file when its writer was asked for last */
+	Place *waiting;                   /* netting: who waits for this one */
 	uint32_t hash, count;
 	uint32_t root; /* where it is the base of a root: its number + 1 */
 	uint16_t name_length;
@@ -101,13 +112,14 @@ typedef struct Overlay {
 	size_t root_count;
 	DirCache caches[2]; /* of path, of from */
 	uint32_t top_root;  /* the root whose paths begin without a directory; number + 1 */
-	double now; /* time of the event under way, set by whoever feeds */
+	double now;         /* time of the event under way, set by whoever feeds */
 	uint32_t next_id;
 	uint32_t serial; /* of the last batch */
 } Overlay;
 
 void overlay_init(Overlay *o);
-void overlay_forget(Overlay *o); /* every place and entry; what differs is lost, the roots' numbers stay */
+void overlay_forget(
+	Overlay *o); /* every place and entry; what differs is lost, the roots' numbers stay */
 void overlay_clear(Overlay *o); /* frees all; to be initialised again before further use */
 
 /* The place of a path in the tree of now, made if need be. NULL out of memory. `cache`: 0 or 1. */
@@ -136,7 +148,8 @@ void place_unpark(Overlay *o, Place *place, double first, double last);
 void entry_settle(Overlay *o, Entry *entry);
 
 /* The path of a place; `out` NULL asks for the length alone. *rel_at and *root (0: none) are of the innermost root. */
-size_t place_path(const Overlay *o, const Place *place, bool now, char *out, size_t *rel_at, uint32_t *root);
+size_t place_path(
+	const Overlay *o, const Place *place, bool now, char *out, size_t *rel_at, uint32_t *root);
 
 static inline bool entry_is_dir(const Entry *entry)
 {

@@ -14,11 +14,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double first_ask = 2, longest_ask = 30; /* seconds between questions about one writer */
+static const double first_ask = 2,
+					longest_ask = 30; /* seconds between questions about one writer */
 
 void settle_init(Settle *settle, const SettleOptions *options)
 {
-	*settle = (Settle){.options = *options, .opened = INFINITY, .last = -INFINITY, .next_ask = INFINITY};
+	*settle =
+		(Settle){.options = *options, .opened = INFINITY, .last = -INFINITY, .next_ask = INFINITY};
 	if (settle->options.ops == 0)
 		settle->options.ops = UINT32_MAX;
 	overlay_init(&settle->overlay);
@@ -80,7 +82,8 @@ static int feed_place(Overlay *o, const SettleEvent *event, Place *place)
 	case OP_CREATE:
 		return overlay_create(o, place, type, event->replaced, unclosed_by_create(event));
 	case OP_MODIFY:
-		return overlay_change(o, place, type, true, type == TYPE_DIRECTORY ? FILE_CLOSED : FILE_OPEN);
+		return overlay_change(
+			o, place, type, true, type == TYPE_DIRECTORY ? FILE_CLOSED : FILE_OPEN);
 	case OP_CLOSE_WRITE:
 		return overlay_change(o, place, type, true, event->synthetic ? FILE_SUSPECT : FILE_CLOSED);
 	case OP_DELETE:
@@ -126,7 +129,8 @@ static double earlier(double a, double b)
 static double window_deadline(const Settle *settle)
 {
 	if (settle->opened < INFINITY)
-		return earlier(settle->last + settle->options.settle, settle->opened + settle->options.max_wait);
+		return earlier(
+			settle->last + settle->options.settle, settle->opened + settle->options.max_wait);
 	return settle->ripe ? -INFINITY : INFINITY;
 }
 
@@ -152,20 +156,35 @@ double settle_deadline(const Settle *settle)
 
 /* --- files that must be whole ------------------------------------------------------------------------------------ */
 
-static bool is_at_work(const Settle *settle, const Place *place)
+static int ask(const Settle *settle, const Place *place, uint64_t *signature)
 {
 	uint32_t root;
 	size_t rel_at, length = place_path(&settle->overlay, place, true, NULL, NULL, NULL);
-	if (settle->options.writer == NULL)
-		return place->now->unclosed == FILE_OPEN;
-	char *path = malloc(length + 1);
+	char *path = settle->options.writer != NULL ? malloc(length + 1) : NULL;
 	if (path == NULL)
-		return true; /* asked again later */
+		return WRITER_UNKNOWN;
 	place_path(&settle->overlay, place, true, path, &rel_at, &root);
 	path[length] = '\0';
-	int answer = settle->options.writer(settle->options.asker, path);
+	int answer = settle->options.writer(settle->options.asker, path, signature);
 	free(path);
-	return answer == WRITER_AT_WORK;
+	return answer;
+}
+
+/* The end of what the kernel told of will be told as well; of what was found by looking it will not. */
+static bool is_at_work(const Settle *settle, Place *place)
+{
+	uint64_t before = place->signature;
+	bool was_told = place->now->unclosed == FILE_OPEN;
+	switch (ask(settle, place, &place->signature)) {
+	case WRITER_NONE:
+		return false;
+	case WRITER_AT_WORK:
+		return true;
+	case WRITER_UNSURE:
+		return was_told || before != place->signature;
+	default:
+		return was_told;
+	}
 }
 
 static void plan_ask(Settle *settle, Place *place, double now)
@@ -279,7 +298,8 @@ static int drop_unwanted(const Settle *settle, Batch *batch, size_t first)
 
 static int tell(Settle *settle, Picks *picks, Batch *batch)
 {
-	int error = settle->overlay.dirty > picks->count ? netting_complete(&settle->overlay, picks) : 0;
+	int error =
+		settle->overlay.dirty > picks->count ? netting_complete(&settle->overlay, picks) : 0;
 	return error == 0 ? netting_tell(&settle->overlay, picks, batch) : error;
 }
 

@@ -27,16 +27,18 @@
 #include "stream/netting.h"
 #include "stream/overlay.h"
 
-/* Answers of the function that is asked about writers. */
-enum { WRITER_NONE, WRITER_AT_WORK };
+/* Answers of the function that is asked about writers. With WRITER_UNSURE it gives a signature: what was found by
+ * looking is whole when that stays the same for two seconds. With WRITER_UNKNOWN (the file cannot be looked at) what
+ * has been told decides. */
+enum { WRITER_NONE, WRITER_AT_WORK, WRITER_UNSURE, WRITER_UNKNOWN };
 
 typedef struct SettleOptions {
 	double settle, max_wait; /* seconds of quiet; seconds at the most */
 	double complete;         /* < 0: off; else seconds to wait for a writer, INFINITY: for ever */
 	bool each;               /* both times count per path, and each path is told by itself */
 	uint32_t ops;            /* SETTLE_OP bits of the changes that are given; 0: all */
-	/* Has the regular file at `path` (NUL-terminated) a writer? May be NULL: what was not told stays unknown. */
-	int (*writer)(void *asker, const char *path);
+	/* Has the file at `path` (NUL-terminated) a writer? May be NULL: always unknown. */
+	int (*writer)(void *asker, const char *path, uint64_t *signature);
 	void *asker;
 } SettleOptions;
 
@@ -55,9 +57,10 @@ typedef struct SettleEvent {
 typedef struct Settle {
 	Overlay overlay;
 	SettleOptions options;
-	double opened, last; /* the window: first and last event; opened is INFINITY while nothing happened */
-	double next_ask;     /* when something held wants to be looked at, or earlier; INFINITY never */
-	bool ripe;           /* something was put back that has had its time */
+	double opened,
+		last; /* the window: first and last event; opened is INFINITY while nothing happened */
+	double next_ask; /* when something held wants to be looked at, or earlier; INFINITY never */
+	bool ripe;       /* something was put back that has had its time */
 } Settle;
 
 void settle_init(Settle *settle, const SettleOptions *options);
