@@ -52,6 +52,7 @@ static void init_lists(Bind *bind)
 	list_init(&bind->ready);
 	list_init(&bind->tasks);
 	list_init(&bind->failed);
+	list_init(&bind->lingering);
 	list_init(&bind->workers);
 }
 

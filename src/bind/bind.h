@@ -83,10 +83,13 @@ bool bind_pushanchored(
 /* Whatever can be waited for has a Source as the FIRST member of its userdata. */
 struct Source {
 	Bind *bind;
-	bool
-		internal; /* only other tasks can make something be there: channels, joins (for the deadlock report) */
-	List waiters; /* tasks in the order they came */
-	bool closed;  /* waits end with nil, "closed", EPIPE */
+	List waiters;  /* tasks in the order they came */
+	bool closed;   /* waits end with nil, "closed", EPIPE */
+	bool internal; /* only other tasks can make something be there (for the deadlock report) */
+	/* Interest is given up only before the loop looks again, which spares who takes one value after the other two calls
+	 * of epoll each time. To be set only by an object that always does source_close before it is freed. */
+	bool lingers;
+	List lingering; /* private */
 	int (*take)(lua_State *L,
 		Source *source); /* pushes one value and returns how many results; 0: nothing there */
 	void (*interest)(Source *source, bool on); /* first waiter came / last one left; may be NULL */

@@ -605,6 +605,7 @@ static void prepare(lua_State *L, Inotify *self, int object)
 		lua_setiuservalue(L, object, slot);
 	}
 	source_init(L, &self->source, take, on_interest);
+	self->source.lingers = true;
 	dispatch_init(L, &self->dispatch, self, "inotify handler", false, next_handled);
 }
 

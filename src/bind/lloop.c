@@ -152,6 +152,7 @@ static bool turn(lua_State *L, Bind *bind, double timeout)
 		task_report_failures(L, bind);
 	if (timeout < 0 && is_dead(bind))
 		return false;
+	wait_settle_interest(bind);
 	loop_step(bind->loop, list_empty(&bind->ready) ? timeout : 0);
 	return true;
 }
@@ -333,6 +334,7 @@ static int l_step(lua_State *L)
 static int l_next_timeout(lua_State *L)
 {
 	Bind *bind = bind_get(L);
+	wait_settle_interest(bind);
 	bool is_ready = !list_empty(&bind->ready) || !list_empty(&bind->failed);
 	double timeout = is_ready ? 0 : bind->loop == NULL ? -1 : loop_next_timeout(bind->loop);
 	if (timeout < 0)
@@ -344,6 +346,7 @@ static int l_next_timeout(lua_State *L)
 
 static int l_pollfd(lua_State *L)
 {
+	wait_settle_interest(bind_get(L));
 	lua_pushinteger(L, loop_pollfd(bind_loop(L)));
 	return 1;
 }

@@ -97,7 +97,8 @@ struct Bind {
 	List ready;
 	List tasks;
 	List failed;
-	List workers; /* idle ones */
+	List lingering; /* of Source.lingering */
+	List workers;   /* idle ones */
 	size_t idle_workers;
 	size_t external;    /* waits that the outside can end */
 	size_t anchored;    /* objects kept alive by the loop, tasks not counted */
@@ -135,6 +136,8 @@ bool bind_is_own_file(lua_State *L, const char *source);
 /* --- wait.c --- */
 
 void wait_make_ready(Wait *wait);
+/* To be called before the loop is looked at: whoever lost his last waiter and got no new one stops looking. */
+void wait_settle_interest(Bind *bind);
 /* Takes a wait that will not go on out of everything it is linked into. */
 void wait_abandon(Wait *wait);
 /* Raises where the running function may not suspend. */

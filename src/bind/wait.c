@@ -36,10 +36,35 @@ bool source_has_waiters(const Source *source)
 	return !list_empty(&source->waiters);
 }
 
-static void set_interest(Source *source, bool on)
+static void lose_interest(Source *source)
 {
+	list_remove(&source->lingering);
 	if (source->interest != NULL)
-		source->interest(source, on);
+		source->interest(source, false);
+}
+
+static void gain_interest(Source *source)
+{
+	if (list_linked(&source->lingering))
+		list_remove(&source->lingering);
+	else if (source->interest != NULL)
+		source->interest(source, true);
+}
+
+/* A foreign loop may look at any time. */
+static void last_has_left(Source *source)
+{
+	if (!source->lingers || source->bind->foreign != NULL)
+		lose_interest(source);
+	else if (!list_linked(&source->lingering))
+		list_append(&source->bind->lingering, &source->lingering);
+}
+
+void wait_settle_interest(Bind *bind)
+{
+	List *link;
+	while ((link = list_pop(&bind->lingering)) != NULL)
+		lose_interest(list_item(link, Source, lingering));
 }
 
 void wait_wake(Waiter *waiter)
@@ -51,7 +76,7 @@ void wait_wake(Waiter *waiter)
 void source_wake(Source *source, size_t count)
 {
 	if (list_empty(&source->waiters)) {
-		set_interest(source, false);
+		lose_interest(source);
 		return;
 	}
 	for (List *link = source->waiters.next; link != &source->waiters && count > 0; count--) {
@@ -67,13 +92,13 @@ void source_close(Source *source)
 		return;
 	source->closed = true;
 	source_wake(source, SIZE_MAX);
-	set_interest(source, false);
+	lose_interest(source);
 }
 
 static void source_pass_on(Source *source)
 {
 	if (list_empty(&source->waiters))
-		set_interest(source, false);
+		last_has_left(source);
 	else if (!list_item(source->waiters.next, Waiter, link)->woken)
 		source_wake(source, 1);
 }
@@ -88,7 +113,7 @@ static void waiter_enter(Waiter *waiter, Wait *wait)
 	if (source->closed)
 		wait_wake(waiter);
 	else if (first)
-		set_interest(source, true);
+		gain_interest(source);
 }
 
 static void waiter_leave(Waiter *waiter)
@@ -335,8 +360,10 @@ static int source_wait(lua_State *L, Source *source, double timeout,
 	wait_enter(wait, &wait->one, 1);
 	if (is_there)
 		wait_wake(&wait->one);
-	if (is_there && bind->running == NULL)
+	if (is_there && bind->running == NULL) {
+		wait_settle_interest(bind);
 		loop_step(bind->loop, 0);
+	}
 	return wait_suspend(L, bind);
 }
 
