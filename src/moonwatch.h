@@ -6,7 +6,7 @@
  *     moonwatch_set_loop(L, my_loop);
  *
  * libmoonwatch.a holds the whole module, its Lua part too: nothing is read from the disk. Link with
- * `pkg-config --static --libs moonwatch`.
+ * `pkg-config --static --libs moonwatch`, or by hand with -lmoonwatch -llua5.4 -lev -lm.
  */
 #ifndef MOONWATCH_H
 #define MOONWATCH_H
