@@ -423,8 +423,9 @@ static void read_change(lua_State *L, int index, Batch *batch)
 	if (error == 0 && event.op == OP_MOVE)
 		error = copy_path(batch, &event.from, &change.from);
 	Change *added = error == 0 ? batch_add(batch) : NULL;
+	if (added != NULL)
+		*added = change;
 	check_memory(L, added == NULL ? -ENOMEM : 0);
-	*added = change;
 	lua_settop(L, top);
 }
 
