@@ -3,28 +3,26 @@
 -- guard.lua - a rule that feeds itself is found and paused.
 --
 -- An item's *chain* counts its runs in a row whose changes all came while the run before was at work. When it is longer
--- than `runs`, the next run is held for a while. Somebody who really saves all the time saves in that while too: then
+-- than `runs`, the next run is held for a while (the world sees to it that a run ends only when what changed until then
+-- has been read). Somebody who really saves all the time saves in that while too: then
 -- the chain begins anew. Where nothing changes, it was the rule itself: it is paused, and the paths are named.
 
 local guard = {}
 
-local GRACE = 0.05 -- an event read so soon after a run still counts as made during it
-local SHOWN = 5    -- how many paths a message names
+local SHOWN = 5 -- how many paths a message names
 
--- An event comes in: was its item at work?
-function guard.note(runtime, event, now)
+-- An event comes in: is its item at work?
+function guard.note(runtime, event)
    if not runtime.spec.guard then
       return
    end
    runtime.held_changes = runtime.held_changes and runtime.held_changes + 1
    if not runtime.spec.each then
-      if runtime.running == 0 and now > runtime.last_end + GRACE then
-         runtime.outside = true
-      end
+      runtime.outside = runtime.outside or runtime.running == 0
       return
    end
    local item = next(runtime.items) and runtime.items[event.path]
-   if item and (item.run or (item.ended and now <= item.ended + GRACE)) then
+   if item and item.run then
       item.inside = true
    elseif item then
       item.outside = true

@@ -111,7 +111,7 @@ function runtime:feed(event, now)
    if self.paused == "drop" or self:is_output(event, now) then
       return
    end
-   guard.note(self, event, now)
+   guard.note(self, event)
    self.gather:feed(event, now)
    local timer = self.gather_timer
    if not timer or timer.time > now + self.spec.settle then
@@ -483,7 +483,7 @@ function runtime:finished(run, outcome, now)
 end
 
 function runtime:leave(run, now)
-   run.item.run, run.item.ended, self.last_end = nil, now, now
+   run.item.run, self.last_end = nil, now
    self.running = self.running - 1
    if not self.spec.service then
       self.engine.active = self.engine.active - 1

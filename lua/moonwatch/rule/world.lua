@@ -131,6 +131,28 @@ local function adopt(self, runtime, forerunner)
    forerunner.watcher, forerunner.place = nil, nil
 end
 
+-- All that happened before has been read by the rule's own reader, which feeds an event in the turn in which it takes it.
+local function flush(moonwatch, runtime, timeout)
+   local watcher = runtime.watcher
+   if not watcher then
+      return true
+   end
+   local ok, message, errno = watcher:sync(timeout)
+   while ok and watcher:stats().queued > 0 do
+      moonwatch.sleep(0)
+   end
+   return ok, message, errno
+end
+
+-- Before a run ends: what was changed until now is read, so that the guard knows it was made during the run. Polled
+-- parts are not looked at for that.
+local function flush_run(moonwatch, runtime)
+   local watcher = runtime.spec.guard and runtime.watcher
+   if watcher and watcher:stats().polled == 0 then
+      flush(moonwatch, runtime, 0.1)
+   end
+end
+
 -- What is there now: told by a second watcher that ends when it is ready. At the start the reader has it already.
 local function find(moonwatch, runtime, reason)
    if reason == "start" and runtime.place.is_initial then
@@ -195,6 +217,7 @@ function Worker:perform(run)
    running[self.thread] = run
    self.guard.since = nil
    run.outcome = action.perform(run)
+   flush_run(self.moonwatch, run.runtime)
    running[self.thread] = nil
    self.run, run.worker = nil, nil
    self.world.spare = self
@@ -293,18 +316,6 @@ local function signal(self, run, name)
 end
 
 -- Idle -----------------------------------------------------------------------------------------------------------
-
--- All that happened before has been read by the rule's own reader.
-local function flush(moonwatch, runtime, timeout)
-   if not runtime.watcher then
-      return true
-   end
-   local ok, message, errno = runtime.watcher:sync(timeout)
-   if ok then
-      moonwatch.sleep(0)
-   end
-   return ok, message, errno
-end
 
 -- Waits until the rule has nothing left to do: true; nil, "timeout", ETIMEDOUT; nil, "closed", EPIPE.
 local function idle(moonwatch, self, runtime, timeout)

@@ -1,0 +1,375 @@
+-- SPDX-License-Identifier: MIT
+--
+-- Rules on a real tree with real processes.
+
+local core = require "moonwatch.core"
+if not (core.settle and core.watcher) then return end
+
+local helper = require "support.helper"
+local moonwatch = require "moonwatch"
+local rules = require "moonwatch.rules"
+local log = require "moonwatch.rule.log"
+
+local HOSTILE = "$(touch x);\n'\" -rf %s {op} \255"
+
+-- A set whose log goes into a list.
+local function new_set(options)
+   local lines = {}
+   options = options or {}
+   options.log = log.new { level = "debug", write = function(_, level, message)
+      lines[#lines + 1] = level .. " " .. message
+   end }
+   return rules.new(options), lines
+end
+
+local function errors_in(lines)
+   local found = {}
+   for _, line in ipairs(lines) do
+      if line:find "^error" or line:find "^warn" then found[#found + 1] = line end
+   end
+   return found
+end
+
+-- Runs fn(set, dir, lines) in a task; afterwards the set is stopped.
+local function with_rules(fn, options)
+   local dir = helper.folder()
+   helper.mkdir(dir .. "/in")
+   local set, lines = new_set(options)
+   moonwatch.run(function()
+      local ok, err = xpcall(fn, debug.traceback, set, dir, lines)
+      set:stop(10)
+      if not ok then error(err, 0) end
+   end)
+   helper.clean()
+end
+
+-- As helper.eventually, inside a task.
+local function eventually(fn)
+   local deadline = moonwatch.now() + 10
+   while true do
+      local result = fn()
+      if result then return result end
+      assert(moonwatch.now() < deadline, "what was waited for did not come within 10 s")
+      moonwatch.sleep(0.005)
+   end
+end
+
+local function started(set)
+   assert(set:start())
+   return set
+end
+
+describe("rules on a real tree", function()
+   helper.leaves_nothing()
+
+   it("run a command when a file is saved", function()
+      with_rules(function(set, dir)
+         set:declare("r", { watch = dir .. "/in", settle = 0.02, run = { "sh", "-c", 'echo "$@" >>"$0"', dir .. "/out",
+            "{rels}" } })
+         started(set)
+         helper.write(dir .. "/in/a", "x")
+         assert.is_true(set:idle(10))
+         helper.write(dir .. "/in/b", "x")
+         helper.write(dir .. "/in/c", "x")
+         assert.is_true(set:idle(10))
+         assert.equal("a\nb c\n", helper.read(dir .. "/out"))
+      end)
+   end)
+
+   it("pass hostile names unharmed through every form", function()
+      with_rules(function(set, dir)
+         local seen = {}
+         local watch = dir .. "/in"
+         local function script(body) return { "sh", "-c", body .. ' >"$0"', dir .. "/out-" .. body:match "%w+" } end
+         local each = script 'printf %s "$1"'
+         each[5] = "<{name}>"
+         set:declare("argument", { watch = watch, each = each })
+         set:declare("environment", { watch = watch, each = script 'echo "$MOONWATCH_NAME"' })
+         set:declare("input", { watch = watch, run = script "cat", stdin = "rels0" })
+         set:declare("function", { watch = watch, each = function(change) seen[1] = change.name end })
+         local list = script 'eval=1; printf "%s\\n" "$@"'
+         list[5] = "{rels}"
+         set:declare("list", { watch = watch, run = list })
+         started(set)
+         helper.write(dir .. "/in/" .. HOSTILE, "x")
+         assert.is_true(set:idle(10))
+         assert.same({ "<" .. HOSTILE .. ">", HOSTILE .. "\n", HOSTILE .. "\0", HOSTILE, HOSTILE .. "\n" },
+            { helper.read(dir .. "/out-printf"), helper.read(dir .. "/out-echo"), helper.read(dir .. "/out-cat"), seen[1],
+               helper.read(dir .. "/out-eval") })
+         assert.is_false(helper.exists "x")
+      end)
+   end)
+
+   it("lose no change that is made while a run ends", function()
+      with_rules(function(set, dir)
+         local seen, count = {}, 0
+         set:declare("r", { watch = dir .. "/in", settle = 0, guard = false, run = function(batch)
+            for _, change in ipairs(batch) do seen[change.rel] = true end
+            moonwatch.exec { "true" }
+         end })
+         started(set)
+         for i = 1, 200 do
+            helper.write(dir .. "/in/" .. i, "x")
+            moonwatch.sleep((i % 13) / 5000)
+         end
+         assert.is_true(set:idle(20))
+         for _ in pairs(seen) do count = count + 1 end
+         assert.equal(200, count)
+      end)
+   end)
+
+   it("idle is a barrier: whatever changed before is handled", function()
+      with_rules(function(set, dir)
+         local last
+         set:declare("r", { watch = dir .. "/in", settle = 0.001, run = function(batch)
+            last = helper.read(batch[1].path)
+         end })
+         started(set)
+         for i = 1, 100 do
+            helper.write(dir .. "/in/a", tostring(i))
+            assert.is_true(set:idle(10))
+            assert.equal(tostring(i), last)
+         end
+      end)
+   end)
+
+   it("restart: the whole group of the old run is gone before the new one begins", function()
+      with_rules(function(set, dir)
+         set:declare("r", { watch = dir .. "/in", settle = 0.01, busy = "restart", grace = 2,
+            run = { "sh", "-c", 'echo begin >>"$0"; trap "echo end >>$0; exit" TERM; sleep 60 & wait', dir .. "/out" } })
+         started(set)
+         for i = 1, 3 do
+            helper.write(dir .. "/in/a", tostring(i))
+            eventually(function()
+               local text = helper.exists(dir .. "/out") and helper.read(dir .. "/out") or ""
+               return select(2, text:gsub("begin", "")) == i
+            end)
+         end
+         set:stop(10)
+         assert.equal(("begin\nend\n"):rep(3), helper.read(dir .. "/out"))
+         assert.same({}, helper.children())
+      end)
+   end)
+
+   it("a function that is restarted takes the processes of its exec with it", function()
+      with_rules(function(set, dir)
+         local exec = require("moonwatch.rule.world").exec
+         local begun = 0
+         set:declare("r", { watch = dir .. "/in", settle = 0.01, busy = "restart", run = function(batch)
+            begun = begun + 1
+            if begun < 3 then exec { "sleep", "60" } end
+            return #batch == 1
+         end })
+         started(set)
+         for i = 1, 3 do
+            helper.write(dir .. "/in/a", tostring(i))
+            eventually(function() return begun == i end)
+         end
+         assert.is_true(set:idle(10))
+         assert.same({}, helper.children())
+      end)
+   end)
+
+   it("end what takes too long, and tell it", function()
+      with_rules(function(set, dir, lines)
+         set:declare("process", { watch = dir .. "/in", timeout = 0.1, run = { "sleep", "60" } })
+         set:declare("function", { watch = dir .. "/in", timeout = 0.1, run = function() moonwatch.sleep(60) end })
+         started(set)
+         helper.write(dir .. "/in/a", "x")
+         assert.is_true(set:idle(10))
+         local found = errors_in(lines)
+         table.sort(found)
+         assert.same({ "error function: timed out after 0.1 s", "error process: sleep: timed out" }, found)
+      end)
+   end)
+
+   it("stop a function that neither waits nor returns, whatever it catches", function()
+      with_rules(function(set, dir, lines)
+         set:declare("hog", { watch = dir .. "/in", run = function()
+            while true do pcall(function() while true do end end) end
+         end })
+         local calm
+         set:declare("calm", { watch = dir .. "/in", run = function()
+            local deadline = os.clock() + 0.4
+            while os.clock() < deadline do
+               for _ = 1, 100000 do end
+               moonwatch.sleep(0)
+            end
+            calm = true
+         end })
+         started(set)
+         helper.write(dir .. "/in/a", "x")
+         assert.is_true(set:idle(20))
+         assert.is_true(calm)
+         assert.equal(1, #errors_in(lines))
+         assert.matches("^error hog: .-neither waited nor returned for 0.2 s\nstack traceback", errors_in(lines)[1])
+      end, { budget = 0.2 })
+   end)
+
+   it("keep a service running, restart it on a change, end it with the set", function()
+      with_rules(function(set, dir)
+         set:declare("s", { watch = dir .. "/in", settle = 0.01, retry = { delay = 0.05 },
+            service = { "sh", "-c", 'echo $$ >>"$0"; exec sleep 60', dir .. "/pids" } })
+         started(set)
+         local function pids(count)
+            return eventually(function()
+               local found = {}
+               for pid in (helper.exists(dir .. "/pids") and helper.read(dir .. "/pids") or ""):gmatch "%d+" do
+                  found[#found + 1] = pid
+               end
+               return #found == count and found
+            end)
+         end
+         local first = pids(1)[1]
+         helper.write(dir .. "/in/a", "x")
+         local second = pids(2)[2]
+         assert.is_false(helper.exists("/proc/" .. first .. "/exe"))
+         moonwatch.exec { "kill", "-9", second }
+         pids(3)
+         set:stop(10)
+         assert.same({}, helper.children())
+      end)
+   end)
+
+   it("hand over what is there at the start, and at a trigger", function()
+      with_rules(function(set, dir)
+         helper.write(dir .. "/in/sub/a.csv", "x")
+         helper.write(dir .. "/in/b.csv", "x")
+         helper.write(dir .. "/in/c.txt", "x")
+         local seen = {}
+         set:declare("r", { watch = dir .. "/in/**/*.csv", start = true, complete = true, settle = 0.01,
+            each = function(change, job) seen[#seen + 1] = job.reason .. " " .. change.op .. " " .. change.rel end })
+         started(set)
+         assert.is_true(set:idle(10))
+         table.sort(seen)
+         assert.same({ "start create b.csv", "start create sub/a.csv" }, seen)
+         set:find("r"):trigger()
+         assert.is_true(set:idle(10))
+         table.sort(seen)
+         assert.same({ "start create b.csv", "start create sub/a.csv", "trigger create b.csv",
+            "trigger create sub/a.csv" }, seen)
+      end)
+   end)
+
+   it("hold a file until its writer has closed it", function()
+      with_rules(function(set, dir)
+         local seen = {}
+         set:declare("r", { watch = dir .. "/in", complete = true, settle = 0.01,
+            each = function(change) seen[#seen + 1] = helper.read(change.path) end })
+         started(set)
+         local file = assert(io.open(dir .. "/in/a", "w"))
+         file:write "half"
+         file:flush()
+         moonwatch.sleep(0.1)
+         file:write " whole"
+         file:close()
+         assert.is_true(set:idle(10))
+         assert.same({ "half whole" }, seen)
+      end)
+   end)
+
+   it("give output to the log, by line and with the rule's name", function()
+      with_rules(function(set, dir, lines)
+         set:declare("r", { watch = dir .. "/in", stdout = "log", stderr = "stdout", run = { "sh", "-c",
+            "echo one; echo two >&2" } })
+         started(set)
+         helper.write(dir .. "/in/a", "x")
+         assert.is_true(set:idle(10))
+         eventually(function() return table.concat(lines, "\n"):find "r: two" end)
+         assert.matches("info r: one\ninfo r: two", table.concat(lines, "\n"))
+      end)
+   end)
+
+   it("refuse to start where something cannot be watched, and leave nothing", function()
+      with_rules(function(set, dir)
+         set:declare("good", { watch = dir .. "/in", run = { "true" } })
+         set:declare("bad", { watch = dir .. "/nowhere", run = { "true" } })
+         local ok, message, errno = set:start()
+         assert.same({ nil, 'rule "bad": ' .. dir .. "/nowhere: No such file or directory", 2 }, { ok, message, errno })
+      end)
+   end)
+
+   it("are reloaded without loss and without disturbing what runs", function()
+      with_rules(function(set, dir)
+         local seen, running = {}, 0
+         local function declare(target)
+            target:declare("r", { watch = dir .. "/in", settle = 0.005, limit = 3, each = function(change)
+               running = running + 1
+               moonwatch.sleep(0.01)
+               running = running - 1
+               seen[change.rel] = (seen[change.rel] or 0) + 1
+            end })
+         end
+         declare(set)
+         started(set)
+         local current = set
+         for i = 1, 60 do
+            helper.write(dir .. "/in/" .. i, "x")
+            if i % 3 == 0 then
+               local following = new_set()
+               declare(following)
+               assert(following:succeed(current))
+               current = following
+            end
+            moonwatch.sleep(0.002)
+         end
+         assert.is_true(current:idle(20))
+         current:stop(10)
+         local once = 0
+         for _, count in pairs(seen) do once = once + (count == 1 and 1 or 0) end
+         assert.same({ 60, 0 }, { once, running })
+      end)
+   end)
+end)
+
+describe("rule scripts", function()
+   it("have globals of their own, and Lua's", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/a.lua", 'shared = (shared or 0) + 1; rule "a" { watch = ".", run = { "x" } }')
+      helper.write(dir .. "/b.lua", 'assert(shared == nil); assert(arg[1] == "one" and arg[0]:match "b.lua$")\n'
+         .. 'assert(_G.rule == rule and string.rep and exec and spawn and sleep and every and at and log and moonwatch)')
+      helper.write(dir .. "/c.txt", "no Lua")
+      local set = assert(rules.load({ dir }, { arg = { "one" } }))
+      assert.is_not_nil(set:find "a")
+      assert.is_nil(rawget(_G, "shared"))
+   end)
+
+   it("begin with #! where they like", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/a.lua", '#!/usr/bin/env moonwatch\nrule "a" { watch = ".", run = { "x" }, oops = 1 }')
+      local set, message = rules.load(dir .. "/a.lua")
+      assert.is_nil(set)
+      assert.matches('a.lua:2: rule "a": unknown key "oops"', message, 1, true)
+   end)
+
+   it("are refused with file and line: syntax, error, a file that is not there", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/syntax.lua", "\nrule =")
+      helper.write(dir .. "/error.lua", "\n\nerror 'boom'")
+      assert.matches("syntax.lua:2: unexpected symbol near <eof>", select(2, rules.load(dir .. "/syntax.lua")), 1, true)
+      assert.matches("error.lua:3: boom\nstack traceback:", select(2, rules.load(dir .. "/error.lua")), 1, true)
+      local _, message, errno = rules.load(dir .. "/none.lua")
+      assert.same({ dir .. "/none.lua: No such file or directory", 2 }, { message, errno })
+   end)
+
+   it("may be a part of a program that runs the loop itself", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/main.lua", ([[
+local moonwatch = require "moonwatch"
+local rule = require "moonwatch.rules".rule
+local dir = %q
+rule "r" { watch = dir .. "/in", settle = 0.01, run = function(batch)
+   print(batch[1].op, batch[1].rel)
+   moonwatch.stop()
+end }
+moonwatch.spawn(function()
+   moonwatch.sleep(0.1)
+   io.open(dir .. "/in/a", "w"):close()
+end)
+moonwatch.run()
+]]):format(dir))
+      helper.mkdir(dir .. "/in")
+      local result = helper.run { helper.interpreter, dir .. "/main.lua" }
+      assert.same({ 0, "create\ta\n" }, { result.status, result.out })
+   end)
+end)
