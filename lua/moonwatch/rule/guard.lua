@@ -2,10 +2,10 @@
 --
 -- guard.lua - a rule that feeds itself is found and paused.
 --
--- An item's *chain* counts its runs in a row whose changes all came while the run before was at work. When it is longer
--- than `runs`, the next run is held for a while (the world sees to it that a run ends only when what changed until then
--- has been read). Somebody who really saves all the time saves in that while too: then
--- the chain begins anew. Where nothing changes, it was the rule itself: it is paused, and the paths are named.
+-- An item's *chain* counts its runs in a row whose changes all came while the run before was at work (the world sees to
+-- it that a run ends only when what changed until then has been read). When it is longer than `runs`, the next run is
+-- held for a while. Somebody who really saves all the time saves in that while too: then the chain begins anew. Where
+-- nothing changes, it was the rule itself: it is paused, and the paths are named.
 
 local guard = {}
 
