@@ -295,7 +295,8 @@ void watch_spend(lua_State *L, Inotify *self, int object, Watch *watch)
 /* False where it was gone already. */
 static bool end_watch(lua_State *L, Inotify *self, int object, Watch *watch)
 {
-	if (watch->active && is_shared(L, object, watch))
+	bool once = (watch->mask & NOTIFY_ONESHOT) != 0;
+	if (watch->active && (once || is_shared(L, object, watch)))
 		inotify_settle(L, self, object); /* it, or the others, may have had their ONESHOT */
 	if (!watch->active)
 		return false;
