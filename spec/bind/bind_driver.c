@@ -5,7 +5,8 @@
  *
  *     bind_driver own CHUNK        the chunk, nothing else
  *     bind_driver foreign CHUNK    the chunk, then ev_run on the program's loop until nothing is active in it
- *     bind_driver starve CHUNK     the chunk again and again, with the 1st, 2nd, 3rd ... allocation failing
+ *     bind_driver starve CHUNK     the chunk again and again, with the 1st, 2nd, 3rd ... allocation failing, and the
+ *                                  next too: Lua collects garbage and tries once more
  *
  * Globals: moonwatch, box(serial, handler) with box:put(n) and box:close(); `tick()` starts an ev_timer of the program's
  * own and calls the Lua global `ticked` from its callback.
@@ -157,7 +158,7 @@ static int run_once(const char *chunk)
 
 /* --- allocations that fail ------------------------------------------------------------------------------------ */
 
-static long countdown; /* allocations until one fails; below 0: none does */
+static long countdown; /* allocations until two fail, 1 at the first of them; below 0: none does */
 
 static void *allocate(void *context, void *block, size_t old, size_t size)
 {
@@ -166,7 +167,7 @@ static void *allocate(void *context, void *block, size_t old, size_t size)
 		free(block);
 		return NULL;
 	}
-	if ((block == NULL || size > old) && countdown >= 0 && countdown-- == 0)
+	if ((block == NULL || size > old) && countdown >= 0 && countdown-- <= 1)
 		return NULL;
 	return realloc(block, size);
 }
@@ -178,7 +179,7 @@ static bool starve_at(const char *chunk, long which)
 	lua_State *L = lua_newstate(allocate, NULL);
 	if (L == NULL || call(L, setup, NULL, false) != LUA_OK)
 		exit(1);
-	countdown = which;
+	countdown = which + 1;
 	call(L, run_chunk, chunk, true);
 	bool failed = countdown < 0;
 	countdown = -1;

@@ -1076,6 +1076,39 @@ describe("an inotify object", function()
    end)
 end)
 
+describe("memory that runs out under an inotify object", function()
+   it("is survived wherever it happens", function()
+      local result = helper.run({ helper.build .. "/spec/bind/bind_driver", "starve", [[
+         local dir = os.getenv "FOLDER"
+         local function touch(name) io.open(dir .. "/" .. name, "w"):close() os.remove(dir .. "/" .. name) end
+         moonwatch.on_error(function() end)
+         local inotify = moonwatch.inotify { coalesce = true }
+         local seen = {}
+         local one = inotify:add(dir, "create")
+         local two = inotify:add(dir, { "delete", "close_write" })
+         local three = inotify:add(dir, "create oneshot")
+         local four = inotify:add(dir .. "/.", "create delete", function(event) seen[#seen + 1] = tostring(event) end)
+         touch "a"
+         for event in inotify:each(0) do seen[#seen + 1] = event.path .. tostring(event) .. #event.names end
+         touch "b"
+         two:update "create delete"
+         one:remove()
+         touch "c"
+         for _, event in ipairs(inotify:read(0, 0.1)) do event:table() end
+         moonwatch.spawn(function() touch "d" end)
+         inotify:read(1, 0.001)
+         for watch in inotify:watches() do inotify:find(watch.path) end
+         inotify:remove(two.wd)
+         inotify:read(0)
+         moonwatch.parse(("\1"):rep(12) .. "\16\0\0\0" .. ("x"):rep(16))
+         inotify:add("/nonexistent", "create")
+         moonwatch.limits()
+         inotify:close()
+      ]] }, { env = { FOLDER = helper.folder() } })
+      assert.same({ "survived many\n", 0 }, { result.out, result.status })
+   end)
+end)
+
 describe("moonwatch.parse", function()
    local function record(wd, mask, cookie, name, padding)
       local padded = name and name .. ("\0"):rep(padding or 16 - #name % 16) or ""
