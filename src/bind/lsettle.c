@@ -282,7 +282,6 @@ static FileType type_of(const Event *event)
 	return event->isdir ? TYPE_DIRECTORY : (FileType)event->type;
 }
 
-/* A directory that the kernel told as deleted was empty; any other end took along what was in it. */
 static void read_event(lua_State *L, int index, const Event *event, SettleEvent *out)
 {
 	if (!event->is_watcher_event)
@@ -293,7 +292,7 @@ static void read_event(lua_State *L, int index, const Event *event, SettleEvent 
 	out->exchange = event->exchange;
 	out->synthetic = event->synthetic;
 	out->moved = (event->mask & NOTIFY_MOVED_TO) != 0;
-	out->whole = event->synthetic || (event->mask & NOTIFY_DELETE) == 0;
+	out->whole = event->whole;
 	out->path.dir = event_string(L, index, EVENT_DIRECTORY, &out->path.dir_length);
 	out->path.name = event->names;
 	out->path.name_length = event->name_length;

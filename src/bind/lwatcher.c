@@ -151,6 +151,7 @@ static void push_item(lua_State *L, Watcher *watcher, const Item *item)
 	event->isdir = item->isdir;
 	event->synthetic = item->synthetic;
 	event->exchange = item->exchange;
+	event->whole = item->whole;
 	event->is_watcher_event = true;
 	event->rel_at = item->rel_at;
 	event->from_rel_at = item->from_rel_at;

@@ -24,6 +24,7 @@ typedef struct Item {
 	int32_t error; /* unwatched: errno */
 	uint8_t op, type, replaced;
 	bool isdir, synthetic, exchange;
+	bool whole; /* a directory is gone together with what was in it */
 	uint16_t name_length, from_name_length;
 	char names[]; /* the name, then the old name; neither ends in NUL */
 } Item;

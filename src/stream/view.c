@@ -117,6 +117,13 @@ typedef struct Place {
 	const Root *root;
 } Place;
 
+/* Was anything known in the directory that is told as deleted? */
+static bool takes_content_along(const Told *told)
+{
+	return told->op == OP_DELETE && told->type == TYPE_DIRECTORY &&
+		(told->node == NULL || !node_is_dir(told->node) || dir_of(told->node)->count > 0);
+}
+
 static void fill_item(View *view, Item *item, const Told *told, const Place *place)
 {
 	const Hub *hub = view->tree->hub;
@@ -133,6 +140,7 @@ static void fill_item(View *view, Item *item, const Told *told, const Place *pla
 	item->synthetic = told->synthetic;
 	item->exchange = told->exchange;
 	item->error = told->error;
+	item->whole = takes_content_along(told);
 	item->root = text_share(place->root->given);
 	item->dir = text_share(place->dir);
 	item->rel_at = (uint32_t)(place->length > 0 ? rel_at(place->root) : place->dir->length);
