@@ -100,6 +100,13 @@ function World:modify(rel)
    self:tell("close_write", rel, entry)
 end
 
+-- Without a close.
+function World:write(rel)
+   local entry = self:find(rel)
+   entry.content = new_content()
+   self:tell("modify", rel, entry)
+end
+
 function World:attrib(rel) self:tell("attrib", rel, self:find(rel)) end
 
 -- A file, or an empty directory.

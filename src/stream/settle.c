@@ -399,7 +399,7 @@ static int restore_times(Settle *settle, const Change *change, const SettleEvent
 		place->first = earlier(place->first, change->first);
 		place->last = change->last;
 		place->give_up = change->give_up;
-		place->count += change->count - 1;
+		place->count += change->count - 1 - change->modified;
 	} else {
 		place_release(&settle->overlay, place);
 	}
