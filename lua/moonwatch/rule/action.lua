@@ -12,6 +12,8 @@ local action = {}
 local ROOM = 1500000 -- bytes of arguments tried in one exec; halved where the system says E2BIG
 local E2BIG = 7
 
+local sethook = debug.sethook
+
 -- Functions ------------------------------------------------------------------------------------------------------
 
 local function describe(err)
@@ -24,7 +26,7 @@ end
 
 -- The traceback ends where the script's own code was called.
 local function explain_error(err)
-   debug.sethook() -- a time budget that is used up would be raised here again
+   sethook() -- a time budget that is used up would be raised here again
    local text = describe(err)
    local traceback = debug.traceback(text, 2)
    return { err = text, traceback = traceback:gsub("\n%s*%[C%]: in function 'xpcall'.*", "") }

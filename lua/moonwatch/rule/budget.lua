@@ -10,11 +10,20 @@
 local budget = {}
 
 local INSTRUCTIONS = 1000000
-local AGAIN = 100 -- instructions until it is raised again: enough for the handler of our own to take the hook away
+
+-- How many instructions until the error is raised again: from few enough to hit a loop around a pcall, each time another
+-- number, and never so few that the handler of our own could not take the hook away.
+local FEWEST, MOST = 3, 97
 
 local function overdrawn(thread, guard)
    local message = ("neither waited nor returned for %g s"):format(guard.seconds)
-   debug.sethook(thread, function() error(message, 2) end, "", AGAIN)
+   local instructions = FEWEST
+   local function again()
+      instructions = instructions < MOST and instructions + 1 or FEWEST
+      debug.sethook(thread, again, "", instructions)
+      error(message, 2)
+   end
+   debug.sethook(thread, again, "", instructions)
    error(message, 3)
 end
 

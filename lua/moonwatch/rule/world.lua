@@ -138,8 +138,10 @@ local function flush(moonwatch, runtime, timeout)
       return true
    end
    local ok, message, errno = watcher:sync(timeout)
-   while ok and watcher:stats().queued > 0 do
+   local stats = ok and watcher:stats()
+   while stats and stats.queued > 0 do
       moonwatch.sleep(0)
+      stats = watcher:stats()
    end
    return ok, message, errno
 end
@@ -148,7 +150,8 @@ end
 -- parts are not looked at for that.
 local function flush_run(moonwatch, runtime)
    local watcher = runtime.spec.guard and runtime.watcher
-   if watcher and watcher:stats().polled == 0 then
+   local stats = watcher and watcher:stats()
+   if stats and stats.polled == 0 then
       flush(moonwatch, runtime, 0.1)
    end
 end
