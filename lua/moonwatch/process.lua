@@ -111,6 +111,8 @@ local function plain_options(given, default_output)
       input = not is_mode and stdin or nil,
       stdout = output(given.stdout),
       stderr = output(given.stderr),
+      on_stdout = given.stdout,
+      on_stderr = given.stderr,
       capture_limit = given.capture_limit,
       cwd = given.cwd,
       env = given.env and plain_env(given.env),
@@ -123,35 +125,11 @@ local function plain_options(given, default_output)
    }
 end
 
--- A task that hands each line to a function of the user's. One that raises is told, and the next line goes on.
-local function hand_over_lines(handle, which, fn)
-   local name = ("%s of %s"):format(which, tostring(handle))
-   core.spawn(name, function()
-      local _ <close> = setmetatable({}, { __close = function() handle:_release() end })
-      for line in handle:lines(which) do
-         local ok, message = xpcall(fn, debug.traceback, line)
-         if not ok then core.spawn(name, error, message, 0) end
-      end
-   end)
-end
-
-local function serve(handle, given)
-   if type(given.stdout) == "function" then hand_over_lines(handle, "stdout", given.stdout) end
-   if type(given.stderr) == "function" then hand_over_lines(handle, "stderr", given.stderr) end
-end
-
 local function start(options, what, default_output)
    local argv, given = split_options(options, what)
    declare.check(fields, given, what)
    if default_output == "capture" then check_handle(given, what) end
-   local handle, message, errno = core.process(argv, plain_options(given, default_output))
-   if not handle then return nil, message, errno end
-   local ok, problem = pcall(serve, handle, given)
-   if not ok then -- out of memory: nobody would read what it writes
-      handle:close()
-      error(problem, 0)
-   end
-   return handle
+   return core.process(argv, plain_options(given, default_output))
 end
 
 --- Starts a command and gives its handle.

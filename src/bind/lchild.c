@@ -39,7 +39,22 @@ typedef enum StreamMode {
 static const char *const stream_modes[] = {
 	"null", "inherit", "pipe", "lines", "capture", "string", "stdout", NULL};
 
-/* User values: its streams by descriptor + 1. */
+/* A function that is called for each line. Lines go on when it has returned, be that after a wait or with an error. */
+typedef struct Callback {
+	Dispatch dispatch; /* first member */
+	struct ProcessObject *process;
+	int fd;
+	bool over;
+} Callback;
+
+/* User values, by descriptor: its streams, the functions for lines, the names of these. */
+enum {
+	VALUE_STREAM = 1,
+	VALUE_FUNCTION = VALUE_STREAM + STREAMS,
+	VALUE_TITLE = VALUE_FUNCTION + STREAMS,
+	VALUE_COUNT = VALUE_TITLE + STREAMS - 1,
+};
+
 typedef struct ProcessObject {
 	Source source; /* gives the result, again and again */
 	Child child;
@@ -47,7 +62,8 @@ typedef struct ProcessObject {
 	StreamMode modes[STREAMS];
 	Writer *in; /* NULL where there is none; kept by the user values */
 	Reader *out[STREAMS];
-	size_t callbacks; /* tasks still at work on lines */
+	Callback callbacks[STREAMS];
+	size_t busy_callbacks; /* whose last line is still to come */
 	uint64_t success[CODES / 64];
 	char name[]; /* of the command, fit for people */
 } ProcessObject;
@@ -107,7 +123,8 @@ static void push_result(lua_State *L, const ProcessObject *process)
 static int take_result(lua_State *L, Source *source)
 {
 	ProcessObject *process = (ProcessObject *)source;
-	if (process->source.closed || process->child.state != CHILD_ENDED || process->callbacks > 0)
+	if (process->source.closed || process->child.state != CHILD_ENDED ||
+		process->busy_callbacks > 0)
 		return 0;
 	if (process->child.error < 0)
 		return bind_failf(L, -process->child.error,
@@ -124,6 +141,78 @@ static void let_go(lua_State *L, Ready *ready)
 	bind_unanchor(L, list_item(ready, ProcessObject, over));
 }
 
+/* Once the process has ended and each of its lines has been handed over, there is a result and nothing else to do. */
+static void settle(ProcessObject *process)
+{
+	if (process->child.state != CHILD_ENDED || process->busy_callbacks > 0)
+		return;
+	source_wake(&process->source, SIZE_MAX);
+	bind_make_ready(process->source.bind, &process->over);
+}
+
+/* Pushes an option of core.process. */
+static int push_option(lua_State *L, const char *key)
+{
+	return lua_getfield(L, 2, key);
+}
+
+/* --- lines to a function -------------------------------------------------------------------------------------- */
+
+static void end_callback(Callback *callback)
+{
+	ProcessObject *process = callback->process;
+	if (callback->over)
+		return;
+	callback->over = true;
+	process->busy_callbacks--;
+	settle(process);
+}
+
+/* While the function has a line the pipe is not looked at: it may wait as long as it likes. */
+static int next_call(lua_State *L, Dispatch *dispatch)
+{
+	Callback *callback = (Callback *)dispatch;
+	Inlet *inlet = &callback->process->out[callback->fd]->inlet;
+	const char *line;
+	size_t length;
+	int count = inlet_line(inlet, &line, &length);
+	if (count < 0)
+		return luaL_error(L, "not enough memory");
+	if (count > 0) {
+		inlet_listen(inlet, false);
+		lua_getiuservalue(L, 1, VALUE_FUNCTION + callback->fd);
+		lua_pushlstring(L, line, length);
+		return 1;
+	}
+	if (inlet_listen(inlet, true) < 0)
+		inlet_clear(inlet);
+	if (inlet_is_over(inlet))
+		end_callback(callback);
+	return -1;
+}
+
+static void on_lines(Inlet *inlet)
+{
+	dispatch_wake(&((Callback *)inlet->owner)->dispatch);
+}
+
+/* The name of the stream is on the top of the stack, the process at index 3, its function in the options. */
+static void init_callback(lua_State *L, ProcessObject *process, int fd)
+{
+	Callback *callback = &process->callbacks[fd];
+	const char *title =
+		lua_pushfstring(L, "%s of %s", fd == STDOUT_FILENO ? "stdout" : "stderr", process->name);
+	lua_setiuservalue(L, 3, VALUE_TITLE + fd);
+	push_option(L, fd == STDOUT_FILENO ? "on_stdout" : "on_stderr");
+	lua_setiuservalue(L, 3, VALUE_FUNCTION + fd);
+	dispatch_init(L, &callback->dispatch, process, title, true, next_call);
+	callback->process = process;
+	callback->fd = fd;
+	process->out[fd]->inlet.owner = callback;
+	process->out[fd]->inlet.ready = on_lines;
+	process->busy_callbacks++;
+}
+
 static void on_ended(Child *child)
 {
 	ProcessObject *process = list_item(child, ProcessObject, child);
@@ -133,10 +222,12 @@ static void on_ended(Child *child)
 		if (process->out[fd] == NULL)
 			continue;
 		inlet_last(&process->out[fd]->inlet);
-		source_wake(&process->out[fd]->source, SIZE_MAX);
+		if (process->modes[fd] == STREAM_LINES)
+			dispatch_wake(&process->callbacks[fd].dispatch);
+		else
+			source_wake(&process->out[fd]->source, SIZE_MAX);
 	}
-	source_wake(&process->source, SIZE_MAX);
-	bind_make_ready(process->source.bind, &process->over);
+	settle(process);
 }
 
 /* What a start needs and has opened so far. */
@@ -164,7 +255,9 @@ static int open_stream(Start *start, int fd)
 		outlet_open(&process->in->outlet, start->loop, ends[ours]);
 	else
 		inlet_open(&process->out[fd]->inlet, start->loop, ends[ours], (size_t)start->limit);
-	return process->modes[fd] == STREAM_CAPTURE ? inlet_capture(&process->out[fd]->inlet) : 0;
+	if (process->modes[fd] == STREAM_CAPTURE)
+		return inlet_capture(&process->out[fd]->inlet);
+	return process->modes[fd] == STREAM_LINES ? inlet_listen(&process->out[fd]->inlet, true) : 0;
 }
 
 static int open_streams(Start *start)
@@ -239,11 +332,6 @@ static int launch(Start *start)
 
 /* --- options -------------------------------------------------------------------------------------------------- */
 
-static int push_option(lua_State *L, const char *key)
-{
-	return lua_getfield(L, 2, key);
-}
-
 static const char *string_option(lua_State *L, const char *key)
 {
 	push_option(L, key); /* stays on the stack, and so stays valid */
@@ -294,8 +382,9 @@ static void make_streams(lua_State *L, ProcessObject *process)
 		} else {
 			process->out[fd] = reader_push(L);
 		}
-		process->callbacks += mode == STREAM_LINES;
-		lua_setiuservalue(L, 3, fd + 1);
+		lua_setiuservalue(L, 3, VALUE_STREAM + fd);
+		if (mode == STREAM_LINES)
+			init_callback(L, process, fd);
 	}
 }
 
@@ -492,7 +581,7 @@ static int l_write(lua_State *L)
 	ProcessObject *process = check_process(L);
 	if (process->modes[STDIN_FILENO] != STREAM_PIPE)
 		return bind_misuse(L, "the standard input of this process is not a pipe");
-	lua_getiuservalue(L, 1, STDIN_FILENO + 1);
+	lua_getiuservalue(L, 1, VALUE_STREAM + STDIN_FILENO);
 	lua_replace(L, 1);
 	return writer_write(L, process->in);
 }
@@ -502,9 +591,9 @@ static int l_lines(lua_State *L)
 	static const char *const names[] = {"stdout", "stderr", NULL};
 	ProcessObject *process = check_process(L);
 	int fd = luaL_checkoption(L, 2, "stdout", names) + STDOUT_FILENO;
-	if (process->modes[fd] != STREAM_PIPE && process->modes[fd] != STREAM_LINES)
+	if (process->modes[fd] != STREAM_PIPE)
 		return bind_misuse(L, "the %s of this process is not a pipe", names[fd - STDOUT_FILENO]);
-	lua_getiuservalue(L, 1, fd + 1);
+	lua_getiuservalue(L, 1, VALUE_STREAM + fd);
 	reader_each(L);
 	return 1;
 }
@@ -540,15 +629,6 @@ static int l_close(lua_State *L)
 	return 0;
 }
 
-/* A task that calls a function for each line has done so with the last one. */
-static int l_release(lua_State *L)
-{
-	ProcessObject *process = check_process(L);
-	if (process->callbacks > 0 && --process->callbacks == 0)
-		source_wake(&process->source, SIZE_MAX);
-	return 0;
-}
-
 static int meta_close(lua_State *L)
 {
 	stop_in_background(check_process(L));
@@ -562,6 +642,8 @@ static int meta_gc(lua_State *L)
 	child_stop_now(&process->child);
 	child_clear(&process->child);
 	list_remove(&process->over.link);
+	for (int fd = STDOUT_FILENO; fd < STREAMS; fd++)
+		dispatch_stop(&process->callbacks[fd].dispatch);
 	source_close(&process->source);
 	return 0;
 }
@@ -594,7 +676,6 @@ static const luaL_Reg process_methods[] = {
 	{"write", l_write},
 	{"lines", l_lines},
 	{"close", l_close},
-	{"_release", l_release},
 	{NULL, NULL},
 };
 
@@ -646,7 +727,7 @@ static ProcessObject *push_process(lua_State *L)
 	const char *command = lua_tolstring(L, -1, &length);
 	bind_pushescaped(L, command, length);
 	const char *name = lua_tolstring(L, -1, &length);
-	ProcessObject *process = bind_new(L, &process_class, sizeof *process + length + 1, STREAMS);
+	ProcessObject *process = bind_new(L, &process_class, sizeof *process + length + 1, VALUE_COUNT);
 	memcpy(process->name, name, length + 1);
 	lua_replace(L, 3);
 	lua_settop(L, 3);

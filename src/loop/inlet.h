@@ -20,10 +20,11 @@
 typedef struct Inlet Inlet;
 
 struct Inlet {
-	void (*ready)(
-		Inlet *inlet); /* called from the loop while listening: it is worth asking for a line */
-	int fd;            /* ours; -1 once it is over */
-	bool truncated;    /* something of the capture was dropped */
+	/* Called from the loop while listening: it is worth asking for a line. */
+	void (*ready)(Inlet *inlet);
+	void *owner;    /* for `ready`; not touched here */
+	int fd;         /* ours; -1 once it is over */
+	bool truncated; /* something of the capture was dropped */
 	/* private */
 	Loop *loop;
 	LoopIo io;
