@@ -146,3 +146,120 @@ describe("an event", function()
       assert.equal(100, #events)
    end)
 end)
+
+describe("a watcher's event", function()
+   local OPS = [[
+      local NONE, CREATE, MODIFY, CLOSE_WRITE, ATTRIB, DELETE, MOVE, OPEN, ACCESS, CLOSE_NOWRITE, OVERFLOW, GONE, BACK,
+         UNWATCHED = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13
+   ]]
+
+   local function output(chunk, ...)
+      local result = helper.run({ helper.build .. "/spec/bind/levent_driver", OPS .. chunk }, ...)
+      assert.same({ "", 0 }, { result.err, result.status })
+      return result.out
+   end
+
+   it("is called by its op", function()
+      assert.equal("create modify close_write attrib delete move open access close_nowrite overflow gone back "
+         .. "unwatched nil ", output [[
+         for op = 1, 14 do io.write(tostring(event { op = op % 14 }.op), " ") end
+      ]])
+   end)
+
+   it("has paths, whole and below its root", function()
+      assert.equal(table.concat({
+         "r/a/b", "a/b", "b", "r",
+         "r", "", "nil", "r",
+         "/b", "b", "b", "/",
+         "r/new", "new", "o/old", "old", "r", "o", "",
+      }, "\n"), output [[
+         local function show(...) for _, value in ipairs { ... } do print(value) end end
+         local a = event { op = CREATE, directory = "r/a", name = "b", root = "r", rel_at = 2 }
+         show(a.path, a.rel, a.name, a.root)
+         local self = event { op = ATTRIB, directory = "r", root = "r", rel_at = 2 }
+         show(self.path, self.rel, tostring(self.name), self.root)
+         local top = event { op = CREATE, directory = "/", name = "b", root = "/", rel_at = 1 }
+         show(top.path, top.rel, top.name, top.root)
+         local move = event { op = MOVE, directory = "r", name = "new", root = "r", rel_at = 2, from = "o",
+            from_name = "old", from_root = "o", from_rel_at = 2 }
+         show(move.path, move.rel, move.from, move.from_rel, move.root, move.from_root)
+      ]])
+   end)
+
+   it("has paths of any length", function()
+      assert.equal("3256\tx\n3257\t3255\n", output [[
+         local e = event { op = CREATE, directory = ("d/"):rep(1500), name = ("x"):rep(256), rel_at = 3255 }
+         print(#e.path, e.rel)
+         local f = event { op = MOVE, directory = "d", name = "y", from = ("d"):rep(3000), from_name = ("x"):rep(256),
+            from_rel_at = 2 }
+         print(#f.from, #f.from_rel)
+      ]])
+   end)
+
+   it("says what it replaced, how it was learned and why", function()
+      assert.equal("file\ttrue\ttrue\t7\tPermission denied\nnil\tfalse\tfalse\t0\tnil\n", output [[
+         local e = event { op = MOVE, replaced = 1, exchange = true, synthetic = true, seq = 7,
+            reason = "Permission denied" }
+         print(e.replaced, e.exchange, e.synthetic, e.seq, e.reason)
+         e = event { op = CREATE }
+         print(e.replaced, e.exchange, e.synthetic, e.seq, e.reason)
+      ]])
+   end)
+
+   it("knows its type, or looks for it once, where there is something to look at", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/file")
+      helper.symlink("nowhere", dir .. "/link")
+      helper.fifo(dir .. "/fifo")
+      assert.equal("socket file link fifo nil directory nil nil file ", output([[
+         local dir = os.getenv "FOLDER"
+         local function kind(fields)
+            fields.directory = dir
+            io.write(tostring(event(fields).type), " ")
+         end
+         kind { op = CREATE, name = "file", type = 5 }
+         kind { op = CREATE, name = "file" }
+         kind { op = MOVE, name = "link" }
+         kind { op = ATTRIB, name = "fifo" }
+         kind { op = CREATE, name = "none" }
+         kind { op = CREATE, name = "none", isdir = true }
+         kind { op = DELETE, name = "file" }
+         kind { op = CREATE }
+         local e = event { op = CREATE, name = "file", directory = dir }
+         local before = e.type
+         os.remove(dir .. "/file")
+         io.write(tostring(e.type), " ")
+      ]], { env = { FOLDER = dir } }))
+   end)
+
+   it("reads as one line", function()
+      assert.equal(table.concat({
+         "create r/sub/", "move r/a\\n -> r/b (replaced file)", "move r/a -> r/b (exchange)",
+         "close_write r/a (synthetic)", "unwatched r/d/: Permission denied", "overflow r", "gone r", "",
+      }, "\n"), output [[
+         print(event { op = CREATE, directory = "r", name = "sub", isdir = true })
+         print(event { op = MOVE, directory = "r", name = "b", from = "r", from_name = "a\n", replaced = 1 })
+         print(event { op = MOVE, directory = "r", name = "b", from = "r", from_name = "a", exchange = true })
+         print(event { op = CLOSE_WRITE, directory = "r", name = "a", synthetic = true })
+         print(event { op = UNWATCHED, directory = "r/d", isdir = true, reason = "Permission denied" })
+         print(event { op = OVERFLOW, directory = "r" })
+         print(event { op = GONE, directory = "r" })
+      ]])
+   end)
+
+   it("gives a plain copy with all that it has", function()
+      assert.equal("attrib=true cookie=0 exchange=false from=r/a from_rel=a isdir=false mask=4 name=b names=table op=move "
+         .. "path=r/b rel=b root=r seq=3 synthetic=false type=file wd=0 ", output [[
+         local copy = event { op = MOVE, directory = "r", name = "b", from = "r", from_name = "a", root = "r", rel_at = 2,
+            from_rel_at = 2, seq = 3, type = 1, mask = 4 }:table()
+         copy.time, copy.wall = nil, nil
+         local keys = {}
+         for key in pairs(copy) do keys[#keys + 1] = key end
+         table.sort(keys)
+         for _, key in ipairs(keys) do
+            local value = copy[key]
+            io.write(key, "=", type(value) == "table" and "table" or tostring(value), " ")
+         end
+      ]])
+   end)
+end)
