@@ -579,14 +579,6 @@ static int tell_all(Netting *n)
 	return tell_modified(n);
 }
 
-static bool are_all(const Overlay *o, const Picks *picks)
-{
-	size_t dirty = 0;
-	for (size_t i = 0; i < picks->count; i++)
-		dirty += picks->places[i]->state != PLACE_CLEAN;
-	return dirty == o->dirty;
-}
-
 static void release_picks(Overlay *o, Picks *picks)
 {
 	for (size_t i = 0; i < picks->count; i++) {
@@ -602,11 +594,8 @@ int netting_tell(Overlay *o, Picks *picks, Batch *batch)
 	Netting n = {.o = o, .picks = picks, .batch = batch};
 	int error = tell_all(&n);
 	free_temporaries(n.temporaries);
-	if (error == 0 && are_all(o, picks)) {
+	release_picks(o, picks);
+	if (o->dirty == 0)
 		overlay_forget(o);
-		picks->count = 0;
-	} else {
-		release_picks(o, picks);
-	}
 	return error;
 }

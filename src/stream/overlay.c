@@ -497,7 +497,8 @@ static void cache_dir(DirCache *cache, Entry *dir, const char *text, size_t leng
 		cache->text = bigger;
 		cache->capacity = length * 2;
 	}
-	memcpy(cache->text, text, length);
+	if (length > 0)
+		memcpy(cache->text, text, length);
 	cache->length = length;
 	cache->rel_at = rel_at;
 	cache->dir = dir;
@@ -507,7 +508,7 @@ static Entry *find_dir(Overlay *o, const PathRef *path, const char *text, size_t
 {
 	DirCache *cache = &o->caches[which];
 	if (cache->dir != NULL && cache->length == length && cache->rel_at == path->rel_at &&
-		memcmp(cache->text, text, length) == 0)
+		(length == 0 || memcmp(cache->text, text, length) == 0))
 		return cache->dir;
 	Entry *dir = walk(o, path, text, length), *old = cache->dir;
 	if (dir != NULL)
