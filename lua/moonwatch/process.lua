@@ -11,6 +11,7 @@ local declare = require "moonwatch.rule.declare"
 local process = {}
 
 local LONGEST = 1e9          -- seconds: for ever
+local LARGEST = 1 << 40      -- bytes: as many as there are
 local HEADROOM = 8192        -- bytes of arguments left free for what the environment may gain
 local POINTER = 8            -- bytes that each argument costs beside its own
 local LIST = "{paths}"
@@ -113,7 +114,7 @@ local function plain_options(given, default_output)
       stderr = output(given.stderr),
       on_stdout = given.stdout,
       on_stderr = given.stderr,
-      capture_limit = given.capture_limit,
+      capture_limit = given.capture_limit and math.min(given.capture_limit, LARGEST),
       cwd = given.cwd,
       env = given.env and plain_env(given.env),
       user = given.user,
