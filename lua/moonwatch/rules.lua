@@ -17,6 +17,7 @@
 -- doc/rules.md is the reference of the rule language.
 
 local log = require "moonwatch.rule.log"
+local script_require = require "moonwatch.rule.require"
 local rule_set = require "moonwatch.rule.set"
 
 local rules = {}
@@ -99,13 +100,35 @@ end
 
 -- Scripts --------------------------------------------------------------------------------------------------------
 
+-- `moonwatch` in a script: exec belongs to the job that calls it.
+local function module_for_scripts(exec)
+   return setmetatable({ exec = exec }, { __index = require "moonwatch" })
+end
+
+-- spawn of scripts: what a job spawns is the job's; any other task ends with the set.
+local function spawn_for(set)
+   local moonwatch = require "moonwatch"
+   local world = require "moonwatch.rule.world"
+   return function(...)
+      local task = moonwatch.spawn(...)
+      if not world.in_job() then
+         set.tasks = set.tasks or setmetatable({}, { __mode = "k" })
+         set.tasks[task] = true
+      end
+      return task
+   end
+end
+
 -- The globals of a rule script: Lua's own, rule, defaults, exec, spawn, sleep, every, at, log, moonwatch and arg.
 function rules.environment(set, arg)
    local moonwatch = require "moonwatch"
-   local world = require "moonwatch.rule.world"
+   local exec = require "moonwatch.rule.world".exec
    return set:environment({
-      exec = world.exec, spawn = moonwatch.spawn, sleep = moonwatch.sleep, log = set.options.log,
-      moonwatch = moonwatch, coroutine = moonwatch.coroutine or coroutine,
+      exec = exec, spawn = spawn_for(set), sleep = moonwatch.sleep, log = set.options.log,
+      moonwatch = module_for_scripts(exec), coroutine = moonwatch.coroutine,
+      require = function()
+         return script_require(set, function() return rules.environment(set, arg) end)
+      end,
    }, arg or {})
 end
 

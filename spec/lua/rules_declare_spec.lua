@@ -56,7 +56,8 @@ describe("a rule's declaration", function()
          { 'key = "paht"', 'key must be a function, "path", "dir", "name" or "stem", not "paht" '
             .. '(did you mean "path"?)' },
          { "env = { [1] = 'x' }", "env has a name that cannot be one: 1" },
-         { "env = { A = 1 }", "env needs a string or false for A" },
+         { "env = { A = true }", "env needs a string, a number or false for A" },
+         { 'stop_signal = "STOPP"', 'stop_signal has no signal "STOPP"' },
          { 'stdin = "path0"', 'stdin has no "path0" (did you mean "paths"?)' },
          { "guard = true", "guard must be a table or false, not true" },
          { "match = { 1 }", "match must be a pattern or a list of patterns, not a table" },

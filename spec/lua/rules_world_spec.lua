@@ -373,3 +373,39 @@ moonwatch.run()
       assert.same({ 0, "create\ta\n" }, { result.status, result.out })
    end)
 end)
+
+describe("a script's own modules", function()
+   it("are read anew by each set, and declare into it", function()
+      local dir = helper.folder()
+      local path = package.path
+      package.path = dir .. "/?.lua;" .. path
+      helper.write(dir .. "/site_rules.lua", 'local rule = require "moonwatch.rules".rule\n'
+         .. 'return rule "from a module" { watch = ".", run = { "x" } }')
+      helper.write(dir .. "/main.lua", 'local first = require "site_rules"\nassert(require "site_rules" == first)\n'
+         .. 'assert(require "moonwatch" and require "string" == string)')
+      local one, two = assert(rules.load(dir .. "/main.lua")), assert(rules.load(dir .. "/main.lua"))
+      package.path = path
+      assert.is_not_nil(one:find "from a module")
+      assert.is_not_nil(two:find "from a module")
+      assert.is_nil(rules.find "from a module")
+      assert.is_nil(package.loaded.site_rules)
+   end)
+
+   it("end the tasks they have spawned when the set ends", function()
+      local dir = helper.folder()
+      local ticks = {}
+      rawset(_G, "moonwatch_spec_ticks", ticks)
+      helper.write(dir .. "/main.lua", 'local ticks = require "_G".moonwatch_spec_ticks\n'
+         .. "spawn(function() while true do ticks[#ticks + 1] = true sleep(0.001) end end)")
+      local set = assert(rules.load(dir .. "/main.lua"))
+      assert(set:start())
+      moonwatch.run(function()
+         while #ticks < 3 do moonwatch.sleep(0.001) end
+         set:stop()
+         local count = #ticks
+         moonwatch.sleep(0.02)
+         assert.equal(count, #ticks)
+      end)
+      rawset(_G, "moonwatch_spec_ticks", nil)
+   end)
+end)

@@ -3,6 +3,7 @@
 -- fields.lua - what a rule may say: every key once, with its kinds, default and one line of documentation.
 
 local declare = require "moonwatch.rule.declare"
+local process = require "moonwatch.process".fields
 
 local OPS = { create = true, modify = true, delete = true, move = true, attrib = true }
 local LISTS = { "paths", "paths0", "rels", "rels0" }
@@ -23,7 +24,7 @@ local guard_fields = {
 }
 
 local busy_fields = {
-   signal = { kinds = { "text" }, doc = "the signal sent to the running process" },
+   signal = { kinds = { "text" }, check = process.stop_signal.check, doc = "the signal sent to the running process" },
 }
 
 -- "create, delete" or { "create", "delete" } as a list.
@@ -64,16 +65,6 @@ local function check_busy(value, subject)
    end
 end
 
-local function check_env(value)
-   for name, text in pairs(value) do
-      if type(name) ~= "string" or name == "" or name:find("[=\0]") then
-         return "has a name that cannot be one: " .. declare.show(name)
-      elseif text ~= false and (type(text) ~= "string" or text:find("\0", 1, true)) then
-         return ("needs a string or false for %s"):format(name)
-      end
-   end
-end
-
 -- Any text is good for standard input, but one letter off the name of a list is a slip.
 local function check_stdin(value)
    local near = declare.nearest(value, declare.set(LISTS), 1)
@@ -100,7 +91,7 @@ local fields = {
    -- when it fires
    on = { kinds = { "text", "words" }, check = check_ops, doc = "net changes that fire it" },
    settle = { kinds = { "seconds" }, default = 0.1, doc = "quiet time" },
-   max_wait = { kinds = { "seconds" }, default = 5, doc = "its bound" },
+   max_wait = { kinds = { "seconds" }, doc = "its bound" },
    cooldown = { kinds = { "seconds" }, default = 0, doc = "seconds between two runs" },
    complete = { kinds = { "boolean", "positive" }, default = false, doc = "whole files only" },
    hold = { kinds = { "path", "paths" }, doc = "while one of these exists the batch waits" },
@@ -124,16 +115,17 @@ local fields = {
 
    -- the process
    timeout = { kinds = { "positive" }, doc = "seconds a run may take" },
-   stop_signal = { kinds = { "text" }, default = "TERM", doc = "the polite signal" },
+   stop_signal = { kinds = { "text" }, check = process.stop_signal.check, default = "TERM", doc = "asks it to end" },
    grace = { kinds = { "seconds" }, default = 5, doc = "seconds before KILL" },
-   success = { kinds = { "integers", "integer" }, default = { 0 }, doc = "exit codes that are no failure" },
+   success = { kinds = { "integers", "integer" }, check = process.success.check, default = { 0 },
+      doc = "exit codes that are no failure" },
    user = { kinds = { "text" }, doc = "runs as" },
    cwd = { kinds = { "path" }, doc = "runs in" },
-   env = { kinds = { "table" }, check = check_env, doc = "added to the environment; false removes" },
-   stdin = { kinds = { "text" }, check = check_stdin, default = "null", doc = "null, inherit, text, or a path list" },
-   stdout = { choices = { "inherit", "null", "log" }, kinds = { "function" }, default = "inherit",
+   env = { kinds = { "table" }, check = process.env.check, doc = "added to the environment; false removes" },
+   stdin = { kinds = { "bytes" }, check = check_stdin, default = "null", doc = "null, inherit, text, or a path list" },
+   stdout = { choices = { "inherit", "null", "log", "capture" }, kinds = { "function" }, default = "inherit",
       doc = "where output goes" },
-   stderr = { choices = { "inherit", "null", "log", "stdout" }, kinds = { "function" }, default = "inherit",
+   stderr = { choices = { "inherit", "null", "log", "capture", "stdout" }, kinds = { "function" }, default = "inherit",
       doc = "where errors go" },
 }
 

@@ -243,6 +243,9 @@ function set:retire()
       runtime:retire()
    end
    self.world.close()
+   for task in pairs(self.tasks or {}) do
+      task:cancel "its rules have ended"
+   end
    for _, rule in ipairs(self.rules) do
       hidden[rule].runtime = nil
    end
@@ -416,6 +419,9 @@ function set:environment(kit, arg)
    end
    environment._G = environment
    environment.arg = arg
+   if kit.require then
+      environment.require = kit.require(self)
+   end
    return environment
 end
 

@@ -157,6 +157,8 @@ local function compile_meeting(self, values, mode)
    self.guard = values.guard and declare.fill(fields.guard, declare.copy(values.guard))
 end
 
+local MAX_WAIT = 5 -- and never less than settle, where that alone was given
+
 -- name: the rule's; given: the user's table; context: { defaults, base, position }.
 function spec.compile(name, given, context)
    local subject = ("rule %q"):format(name)
@@ -169,6 +171,7 @@ function spec.compile(name, given, context)
       check_service(values, subject)
    end
    declare.fill(fields.rule, values)
+   values.max_wait = values.max_wait or math.max(MAX_WAIT, values.settle)
    local self = { name = name, subject = subject, position = context.position, base = context.base, values = values }
    compile_action(self, values, mode)
    compile_meeting(self, values, mode)

@@ -294,6 +294,11 @@ local function execute(moonwatch, run, options)
    return result, problem, code
 end
 
+-- Does a job of a rule run at this moment?
+function world.in_job()
+   return running[coroutine.running()] ~= nil
+end
+
 -- exec of rule scripts: in a job the process belongs to the run, so that a restart or a time limit ends it.
 function world.exec(options)
    local moonwatch = require "moonwatch"
