@@ -57,6 +57,11 @@ static uint8_t op_of(uint32_t mask)
 	}
 }
 
+static Node *find(const Dir *dir, const Record *record)
+{
+	return children_find(dir, record->name, record->name_length);
+}
+
 /* --- settling: one name, by the disk ------------------------------------------------------------------------------- */
 
 static const char *disk_name(const Dir *dir, const char *name, size_t length, char *buffer)
@@ -116,7 +121,8 @@ static void settle_file(Tree *tree, Dir *dir, Node *node, const char *name, size
 		create_file(tree, dir, name, length, info, &like);
 		return;
 	}
-	bool other = node->ino != 0 && node->ino != info->identity.ino;
+	bool renamed = (like.mask & NOTIFY_MOVE) != 0;
+	bool other = node->ino != 0 ? node->ino != info->identity.ino : renamed;
 	node->ino = info->identity.ino;
 	node->type = info->type & 7u;
 	if (other)
@@ -161,11 +167,11 @@ void tree_fill_type(Tree *tree, Dir *dir, Node *node)
 static void settle_record(Tree *tree, Dir *dir, const Record *record)
 {
 	Told like = like_of(record);
-	Node *known = children_find(dir, record->name, record->name_length);
+	Node *known = find(dir, record);
 	tree_settle(tree, dir, record->name, record->name_length, &like);
 	if (known == NULL || op_of(record->mask) == OP_NONE)
 		return;
-	Node *node = children_find(dir, record->name, record->name_length);
+	Node *node = find(dir, record);
 	if (node != NULL)
 		tree_tell(tree, op_of(record->mask), dir, node, &like);
 }
@@ -175,7 +181,7 @@ static void settle_record(Tree *tree, Dir *dir, const Record *record)
 static void apply_create(Tree *tree, Dir *dir, const Record *record)
 {
 	Told like = like_of(record);
-	Node *node = children_find(dir, record->name, record->name_length);
+	Node *node = find(dir, record);
 	if (node != NULL) {
 		if (node_is_dir(node) != is_dir_record(record))
 			settle_record(tree, dir, record);
@@ -193,12 +199,19 @@ static void apply_create(Tree *tree, Dir *dir, const Record *record)
 static void apply_delete(Tree *tree, Dir *dir, const Record *record)
 {
 	Told like = like_of(record);
-	Node *node = children_find(dir, record->name, record->name_length);
+	Node *node = find(dir, record);
 	if (node == NULL)
 		return;
 	if (node_is_dir(node) == is_dir_record(record))
 		tree_delete(tree, dir, node, &like);
 	else
+		settle_record(tree, dir, record);
+}
+
+/* Moved out; but an exchange with an entry outside tells its coming first and its going afterwards. */
+static void apply_moved_out(Tree *tree, Dir *dir, const Record *record)
+{
+	if (find(dir, record) != NULL)
 		settle_record(tree, dir, record);
 }
 
@@ -213,7 +226,7 @@ static void apply_moved_in(Tree *tree, Dir *dir, const Record *record)
 		tree_scan_later(tree, dir, SCAN_COMPARE);
 		return;
 	}
-	Node *old = children_find(dir, record->name, record->name_length);
+	Node *old = find(dir, record);
 	int error = dir_look(fd, disk_name(dir, record->name, record->name_length, buffer), &info);
 	if (error == 0 && old != NULL && old->ino == info.identity.ino && !node_is_dir(old))
 		return;
@@ -238,7 +251,7 @@ static void apply_content(Tree *tree, Dir *dir, const Record *record)
 {
 	Told like = like_of(record);
 	uint8_t op = op_of(record->mask);
-	Node *node = children_find(dir, record->name, record->name_length);
+	Node *node = find(dir, record);
 	if (op == OP_NONE)
 		return;
 	if (node == NULL || node_is_dir(node) != is_dir_record(record)) {
@@ -260,8 +273,10 @@ static void apply(Tree *tree, Dir *dir, const Record *record)
 {
 	if (record->mask & NOTIFY_CREATE)
 		apply_create(tree, dir, record);
-	else if (record->mask & (NOTIFY_DELETE | NOTIFY_MOVED_FROM))
+	else if (record->mask & NOTIFY_DELETE)
 		apply_delete(tree, dir, record);
+	else if (record->mask & NOTIFY_MOVED_FROM)
+		apply_moved_out(tree, dir, record);
 	else if (record->mask & NOTIFY_MOVED_TO)
 		apply_moved_in(tree, dir, record);
 	else
@@ -294,8 +309,11 @@ static bool is_other_name(const Dir *dir, Record *record)
 }
 
 /* What is dropped here is found by the listing that is due: so it should come soon. */
-static void doubt(Tree *tree, Dir *dir)
+static void doubt(Tree *tree, Dir *dir, const Record *record)
 {
+	Node *node = is_content(record->mask) ? find(dir, record) : NULL;
+	if (node != NULL)
+		node->writing = true;
 	if (dir->rewatch)
 		tree_scan_later(tree, dir, SCAN_COMPARE);
 	else if (!dir->listed)
@@ -314,7 +332,7 @@ void tree_record(Tree *tree, Dir *dir, const Record *given)
 		return;
 	switch (zone_of(dir, record.position)) {
 	case ZONE_OLD:
-		doubt(tree, dir);
+		doubt(tree, dir, &record);
 		break;
 	case ZONE_CHECK:
 		settle_record(tree, dir, &record);
@@ -326,11 +344,6 @@ void tree_record(Tree *tree, Dir *dir, const Record *given)
 }
 
 /* --- renames -------------------------------------------------------------------------------------------------------------- */
-
-static Node *find(const Dir *dir, const Record *record)
-{
-	return children_find(dir, record->name, record->name_length);
-}
 
 /* What a name stands for now; type unknown where nothing (or no look) is to be had. */
 static FileInfo look_at(Tree *tree, Dir *dir, const Record *record)
@@ -365,6 +378,11 @@ static bool is_exchange(Tree *tree, Dir *a_dir, const Record *a, Dir *b_dir, con
 	return is_there(&info_a) && is_there(&info_b);
 }
 
+static uint32_t name_hash(const Record *record)
+{
+	return (uint32_t)children_hash(record->name, record->name_length);
+}
+
 static bool keeps_order(const Node *node, const Dir *to, const Node *old, const Dir *from)
 {
 	bool into_itself = node_is_dir(node) && tree_is_below(to, dir_of(node));
@@ -378,6 +396,24 @@ static void settle_both(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair
 	tree_settle(tree, to_dir, pair->to.name, pair->to.name_length, &like);
 	like = like_of(&pair->from);
 	tree_settle(tree, from_dir, pair->from.name, pair->from.name_length, &like);
+}
+
+/* An exchange may be cut in two by the end of a read: then the second rename undoes the first, and the disk decides. */
+static bool is_last_undone(const Tree *tree, const Dir *from_dir, const Dir *to_dir, const Pair *pair)
+{
+	const LastRename *last = &tree->last;
+	return last->from_dir == to_dir && last->to_dir == from_dir &&
+		last->from_hash == name_hash(&pair->to) && last->to_hash == name_hash(&pair->from);
+}
+
+static void note_last(Tree *tree, const Dir *from_dir, const Dir *to_dir, const Pair *pair)
+{
+	tree->last = (LastRename){
+		.from_dir = from_dir,
+		.to_dir = to_dir,
+		.from_hash = name_hash(&pair->from),
+		.to_hash = name_hash(&pair->to),
+	};
 }
 
 static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
@@ -399,7 +435,11 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 		}
 		return;
 	}
+	bool undone = is_last_undone(tree, from_dir, to_dir, pair);
+	note_last(tree, old != NULL ? from_dir : NULL, to_dir, pair);
 	tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
+	if (undone)
+		settle_both(tree, from_dir, to_dir, pair);
 }
 
 /* While one of the listings may include the rename: a file keeps its identity if the disk shows that it was moved; a

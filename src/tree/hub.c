@@ -343,11 +343,20 @@ static bool same_place(const Record *a, const Record *b)
 		memcmp(a->name, b->name, a->name_length) == 0;
 }
 
-/* Whether the next record begins a rename back: an exchange, or `rename a b; rename b a`. */
+static bool touches_names(const Record *record, const Pair *pair)
+{
+	const uint32_t names = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE;
+	return (record->wd == pair->from.wd || record->wd == pair->to.wd) && (record->mask & names);
+}
+
+/* Whether the names are renamed back at once: an exchange, or `rename a b; rename b a`. During an exchange both
+ * directories are locked: the next change of names in either of them is its second pair. */
 static bool is_reversed(const Hub *hub, size_t offset, Pair *pair)
 {
 	Record first, second;
-	size_t size = record_at(hub, offset, &first);
+	size_t size;
+	while ((size = record_at(hub, offset, &first)) > 0 && !touches_names(&first, pair))
+		offset += size;
 	if (size == 0 || !(first.mask & NOTIFY_MOVED_FROM) || !same_place(&first, &pair->to))
 		return false;
 	pair->next_cookie = first.cookie;

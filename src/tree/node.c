@@ -77,7 +77,7 @@ int node_rename(Pool *pool, Node *node, const char *name, size_t length)
 }
 
 /* FNV-1a, folded; names are short. */
-static size_t hash(const char *name, size_t length)
+size_t children_hash(const char *name, size_t length)
 {
 	uint32_t h = 2166136261u;
 	for (size_t i = 0; i < length; i++)
@@ -89,7 +89,7 @@ static Node **bucket_of(Dir *dir, const char *name, size_t length)
 {
 	if (dir->bucket_bits == 0)
 		return &dir->first;
-	return &dir->buckets[hash(name, length) & (((size_t)1 << dir->bucket_bits) - 1)];
+	return &dir->buckets[children_hash(name, length) & (((size_t)1 << dir->bucket_bits) - 1)];
 }
 
 Node *children_find(const Dir *dir, const char *name, size_t length)

@@ -102,6 +102,7 @@ Node *node_new(Pool *pool, FileType type, const char *name, size_t length); /* z
 void node_free(Pool *pool, Node *node);                                     /* without its children */
 int node_rename(Pool *pool, Node *dir, const char *name, size_t length); /* of a directory that is in no list; -ENOMEM */
 
+size_t children_hash(const char *name, size_t length);
 Node *children_find(const Dir *dir, const char *name, size_t length);
 void children_add(Dir *dir, Node *node); /* the name must not be there yet */
 void children_remove(Dir *dir, Node *node);

@@ -663,7 +663,8 @@ static int list(Scan *scan)
 	int error = is_single(dir) ? look_single(scan, dir->entry.root) : list_all(scan);
 	if (error < 0)
 		return error;
-	dir->listed_from = from;
+	if (!dir->listed)
+		dir->listed_from = from;
 	dir->listed_to = hub_position(hub);
 	dir->listed = true;
 	dir->rewatch = false;

@@ -81,6 +81,12 @@ struct Root {
 	Identity file;     /* single: who the file is, to know a swapped link */
 };
 
+/* The last rename that put something out of the way: places only, never followed. */
+typedef struct LastRename {
+	const Dir *from_dir, *to_dir; /* from_dir NULL: none */
+	uint32_t from_hash, to_hash;
+} LastRename;
+
 struct Tree {
 	Hub *hub;
 	List link;
@@ -107,6 +113,7 @@ struct Tree {
 	int64_t gap;           /* file clock when the queue was last known to be empty before records were lost */
 	uint32_t skip_cookie;  /* second pair of an exchange that was told with the first */
 	bool skips;
+	LastRename last;
 	size_t directories, entries, watches, polled, rescans;
 	uint64_t sequence;
 	/* descriptors of one branch, open during a slice only */
