@@ -30,11 +30,11 @@ static Watch *watch_of(List *link)
 
 /* --- one step ------------------------------------------------------------------------------------------------------- */
 
-static bool work(Shared *shared)
+static bool work(Shared *shared, double until)
 {
 	bool more = false;
 	for (List *link = shared->watches.next; link != &shared->watches; link = link->next)
-		more |= tree_work(watch_of(link)->tree, loop_now() + SLICE);
+		more |= tree_work(watch_of(link)->tree, until);
 	return more;
 }
 
@@ -75,8 +75,14 @@ static void set_timer(Shared *shared)
 
 static void step(Shared *shared)
 {
-	int more = hub_step(shared->hub, loop_now());
-	if (work(shared) || more > 0)
+	double now = loop_now(), until = now + SLICE;
+	bool more;
+	do {
+		more = hub_step(shared->hub, now) > 0;
+		more = (!more && work(shared, until)) || more;
+		now = loop_now();
+	} while (more && now < until);
+	if (more)
 		loop_job_start(shared->loop, &shared->job);
 	set_timer(shared);
 }

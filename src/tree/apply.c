@@ -2,9 +2,12 @@
  *
  * apply.c - what a record does to the index.
  *
- * A record that is younger than the last listing of its directory is applied. One that the listing includes is dropped.
- * One that came while the listing was made is settled: its name is looked at on the disk, and the index follows. What
- * does not fit the index (a name that should be known, a type that differs) is settled as well.
+ * A directory's listing has a position; so has each record about one of its names. The record that is older is part of
+ * the listing already and is dropped, the younger one is applied: every directory has a clock of its own, and its names
+ * pass through their states in order. The two halves of a rename are judged each by its own directory.
+ *
+ * Where a record does not fit the index, nothing is guessed: the directory is listed again, once all records that exist
+ * have been handed on.
  */
 #include "tree/tree.h"
 
@@ -13,7 +16,11 @@
 
 #include "os/notify.h"
 
-typedef enum Zone { ZONE_OLD, ZONE_CHECK, ZONE_TRUE } Zone;
+typedef enum Zone {
+	ZONE_OLD,   /* part of the listing, or of the one that is due */
+	ZONE_CHECK, /* came while the listing was made: may be part of it */
+	ZONE_TRUE,
+} Zone;
 
 static Zone zone_of(const Dir *dir, uint64_t position)
 {
@@ -62,7 +69,17 @@ static Node *find(const Dir *dir, const Record *record)
 	return children_find(dir, record->name, record->name_length);
 }
 
-/* --- settling: one name, by the disk ------------------------------------------------------------------------------- */
+static void mend(Tree *tree, Dir *dir)
+{
+	tree_scan_later(tree, dir, SCAN_COMPARE);
+}
+
+static uint32_t name_hash(const Record *record)
+{
+	return (uint32_t)children_hash(record->name, record->name_length);
+}
+
+/* --- a look at the disk ---------------------------------------------------------------------------------------------- */
 
 static const char *disk_name(const Dir *dir, const char *name, size_t length, char *buffer)
 {
@@ -73,107 +90,34 @@ static const char *disk_name(const Dir *dir, const char *name, size_t length, ch
 	return buffer;
 }
 
-static void create_file(Tree *tree, Dir *dir, const char *name, size_t length, const FileInfo *info,
-	const Told *like)
-{
-	Node *node = tree_create(tree, dir, name, length, info->type, like);
-	if (node == NULL)
-		return;
-	node->ino = info->identity.ino;
-	tree_tell_content(tree, dir, node, like);
-}
-
-static uint8_t replaced_type(const Node *node)
-{
-	return node->type ? node->type : TYPE_FILE;
-}
-
-static void settle_dir(Tree *tree, Dir *dir, int fd, Node *node, const char *name, size_t length,
-	const FileInfo *info, Told like)
-{
-	if (node != NULL && node_is_dir(node)) {
-		Dir *known = dir_of(node);
-		Identity identity = {.dev = known->dev, .ino = node->ino};
-		if (node->ino == 0 || identity_equal(identity, info->identity)) {
-			if (!known->listed)
-				tree_scan_later(tree, known, 0);
-			return;
-		}
-		tree_delete(tree, dir, node, &like);
-	} else if (node != NULL) {
-		like.replaced = replaced_type(node);
-		tree_delete(tree, dir, node, NULL);
-	}
-	tree_adopt(tree, dir, fd, name, length, &like);
-}
-
-static void settle_file(Tree *tree, Dir *dir, Node *node, const char *name, size_t length,
-	const FileInfo *info, Told like)
-{
-	bool replaced = node != NULL &&
-		(node_is_dir(node) || (node->type != TYPE_UNKNOWN && node->type != info->type));
-	if (replaced) {
-		like.replaced = replaced_type(node);
-		tree_delete(tree, dir, node, NULL);
-		node = NULL;
-	}
-	if (node == NULL) {
-		create_file(tree, dir, name, length, info, &like);
-		return;
-	}
-	bool renamed = (like.mask & NOTIFY_MOVE) != 0;
-	bool other = node->ino != 0 ? node->ino != info->identity.ino : renamed;
-	node->ino = info->identity.ino;
-	node->type = info->type & 7u;
-	if (other)
-		tree_tell_content(tree, dir, node, &like);
-}
-
-void tree_settle(Tree *tree, Dir *dir, const char *name, size_t length, const Told *how)
+/* What a name stands for now, which may be later than the record; type unknown where nothing is to be had. */
+static FileInfo look_at(Tree *tree, Dir *dir, const char *name, size_t length)
 {
 	char buffer[256];
-	FileInfo info;
-	Told like = *how;
-	like.synthetic = true;
+	FileInfo info = {.type = TYPE_UNKNOWN};
 	int fd = tree_open_dir(tree, dir);
-	if (fd < 0) {
-		tree_scan_later(tree, dir, SCAN_COMPARE);
-		return;
-	}
-	int error = dir_look(fd, disk_name(dir, name, length, buffer), &info);
-	Node *node = children_find(dir, name, length);
-	if (error == 0 && info.type == TYPE_DIRECTORY)
-		settle_dir(tree, dir, fd, node, name, length, &info, like);
-	else if (error == 0)
-		settle_file(tree, dir, node, name, length, &info, like);
-	else if (error != -ENOENT)
-		tree_scan_later(tree, dir, SCAN_COMPARE);
-	else if (node != NULL)
-		tree_delete(tree, dir, node, &like);
+	if (fd >= 0 && dir_look(fd, disk_name(dir, name, length, buffer), &info) < 0)
+		info = (FileInfo){.type = TYPE_UNKNOWN};
+	return info;
+}
+
+static bool is_there(const FileInfo *info)
+{
+	return info->type != TYPE_UNKNOWN;
+}
+
+static bool is_node(const FileInfo *info, const Node *node)
+{
+	return is_there(info) && node->ino != 0 && node->ino == info->identity.ino;
 }
 
 void tree_fill_type(Tree *tree, Dir *dir, Node *node)
 {
-	char buffer[256];
-	FileInfo info;
-	int fd = tree_open_dir(tree, dir);
-	const char *name = disk_name(dir, node_name(node), node->name_length, buffer);
-	if (fd < 0 || dir_look(fd, name, &info) < 0 || info.type == TYPE_DIRECTORY)
-		return;
-	node->type = info.type & 7u;
-	node->ino = info.identity.ino;
-}
-
-static void settle_record(Tree *tree, Dir *dir, const Record *record)
-{
-	Told like = like_of(record);
-	Node *known = find(dir, record);
-	tree_settle(tree, dir, record->name, record->name_length, &like);
-	if (known == NULL || op_of(record->mask) == OP_NONE)
-		return;
-	Node *node = find(dir, record);
-	if (node != NULL)
-		tree_tell(tree, op_of(record->mask), dir, node, &like);
+	FileInfo info = look_at(tree, dir, node_name(node), node->name_length);
+	if (is_there(&info) && info.type != TYPE_DIRECTORY) {
+		node->type = info.type & 7u;
+		node->ino = info.identity.ino;
+	}
 }
 
 /* --- single records ---------------------------------------------------------------------------------------------------- */
@@ -184,16 +128,16 @@ static void apply_create(Tree *tree, Dir *dir, const Record *record)
 	Node *node = find(dir, record);
 	if (node != NULL) {
 		if (node_is_dir(node) != is_dir_record(record))
-			settle_record(tree, dir, record);
+			mend(tree, dir);
 		return;
 	}
-	if (!is_dir_record(record)) {
-		node = tree_create(tree, dir, record->name, record->name_length, TYPE_UNKNOWN, &like);
-		if (node != NULL)
-			node->writing = true;
+	if (is_dir_record(record)) {
+		tree_create_dir(tree, dir, record->name, record->name_length, &like);
 		return;
 	}
-	tree_create_dir(tree, dir, record->name, record->name_length, &like);
+	node = tree_create(tree, dir, record->name, record->name_length, TYPE_UNKNOWN, &like);
+	if (node != NULL)
+		node->writing = true;
 }
 
 static void apply_delete(Tree *tree, Dir *dir, const Record *record)
@@ -205,46 +149,49 @@ static void apply_delete(Tree *tree, Dir *dir, const Record *record)
 	if (node_is_dir(node) == is_dir_record(record))
 		tree_delete(tree, dir, node, &like);
 	else
-		settle_record(tree, dir, record);
+		mend(tree, dir);
 }
 
-/* Moved out; but an exchange with an entry outside tells its coming first and its going afterwards. */
+/* Moved out. The going of an exchange with an entry outside is told after its coming: see apply_moved_in. */
 static void apply_moved_out(Tree *tree, Dir *dir, const Record *record)
 {
-	if (find(dir, record) != NULL)
-		settle_record(tree, dir, record);
+	if (tree->last_in.to_dir == dir && tree->last_in.to_hash == name_hash(record))
+		mend(tree, dir);
+	if (tree->skips && tree->skip_cookie == record->cookie)
+		tree->skips = false;
+	else
+		apply_delete(tree, dir, record);
+}
+
+static void put_file(Tree *tree, Dir *dir, const Record *record, const FileInfo *info, const Told *like)
+{
+	Node *node = tree_create(tree, dir, record->name, record->name_length, info->type, like);
+	if (node != NULL)
+		tree_tell_content(tree, dir, node, like);
 }
 
 /* Moved in from outside: the name is new here, or something was renamed onto it; its content too. */
 static void apply_moved_in(Tree *tree, Dir *dir, const Record *record)
 {
-	char buffer[256];
-	FileInfo info;
 	Told like = like_of(record);
-	int fd = tree_open_dir(tree, dir);
-	if (fd < 0) {
-		tree_scan_later(tree, dir, SCAN_COMPARE);
-		return;
-	}
+	bool isdir = is_dir_record(record);
 	Node *old = find(dir, record);
-	int error = dir_look(fd, disk_name(dir, record->name, record->name_length, buffer), &info);
-	if (error == 0 && old != NULL && old->ino == info.identity.ino && !node_is_dir(old))
-		return;
-	if (error < 0)
-		info = (FileInfo){.type = is_dir_record(record) ? TYPE_DIRECTORY : TYPE_UNKNOWN};
-	if ((info.type == TYPE_DIRECTORY) != is_dir_record(record) ||
-		(old != NULL && node_is_dir(old))) {
-		settle_record(tree, dir, record);
-		return;
+	FileInfo info = look_at(tree, dir, record->name, record->name_length);
+	if (record->out_next && is_there(&info)) {
+		tree->skips = true;
+		tree->skip_cookie = record->out_cookie;
 	}
+	tree->last_in = (LastRename){.to_dir = dir, .to_hash = name_hash(record)};
+	if (is_there(&info) && (info.type == TYPE_DIRECTORY) != isdir)
+		info.type = TYPE_UNKNOWN;
 	if (old != NULL) {
-		like.replaced = replaced_type(old);
+		like.replaced = old->type ? old->type : TYPE_FILE;
 		tree_delete(tree, dir, old, NULL);
 	}
-	if (info.type == TYPE_DIRECTORY)
-		tree_adopt(tree, dir, fd, record->name, record->name_length, &like);
+	if (isdir)
+		tree_create_dir(tree, dir, record->name, record->name_length, &like);
 	else
-		create_file(tree, dir, record->name, record->name_length, &info, &like);
+		put_file(tree, dir, record, &info, &like);
 }
 
 static void apply_content(Tree *tree, Dir *dir, const Record *record)
@@ -255,14 +202,14 @@ static void apply_content(Tree *tree, Dir *dir, const Record *record)
 	if (op == OP_NONE)
 		return;
 	if (node == NULL || node_is_dir(node) != is_dir_record(record)) {
-		settle_record(tree, dir, record);
+		FileInfo info = look_at(tree, dir, record->name, record->name_length);
+		if (node != NULL || is_there(&info))
+			mend(tree, dir);
 		return;
 	}
 	if (is_content(record->mask)) {
 		tree_stamp(tree, node);
 		node->writing = op == OP_MODIFY;
-		if (node->type == TYPE_UNKNOWN)
-			node->type = TYPE_FILE;
 	}
 	tree_tell(tree, op, dir, node, &like);
 	if (op == OP_ATTRIB && node_is_dir(node) && dir_of(node)->unreadable)
@@ -283,6 +230,26 @@ static void apply(Tree *tree, Dir *dir, const Record *record)
 		apply_content(tree, dir, record);
 }
 
+/* Names are left to the next listing; what happened to a known file's content is told. */
+static void check(Tree *tree, Dir *dir, const Record *record)
+{
+	if (op_of(record->mask) == OP_NONE)
+		mend(tree, dir);
+	else if (find(dir, record) != NULL)
+		apply_content(tree, dir, record);
+}
+
+/* What is dropped here is found by the listing that is due: so it should come soon. */
+static void drop(Tree *tree, Dir *dir, const Record *record)
+{
+	bool due = dir->rewatch || !dir->listed;
+	Node *node = due && is_content(record->mask) ? find(dir, record) : NULL;
+	if (node != NULL)
+		node->writing = true;
+	if (due)
+		tree_scan_later(tree, dir, dir->rewatch ? SCAN_COMPARE : 0);
+}
+
 /* A directory's records about itself come a second time from its parent; only a root has no other. */
 static void record_self(Tree *tree, Dir *dir, const Record *record)
 {
@@ -295,9 +262,15 @@ static void record_self(Tree *tree, Dir *dir, const Record *record)
 		tree_tell(tree, op_of(record->mask), dir, NULL, &like);
 }
 
+static bool is_single(const Dir *dir)
+{
+	return dir->entry.parent == NULL && dir->entry.root->single;
+}
+
+/* Of a single file's directory one name counts; it is told under the name the user gave. */
 static bool is_other_name(const Dir *dir, Record *record)
 {
-	if (dir->entry.parent != NULL || !dir->entry.root->single)
+	if (!is_single(dir))
 		return false;
 	const Root *root = dir->entry.root;
 	if (record->name_length != root->leaf->length ||
@@ -306,18 +279,6 @@ static bool is_other_name(const Dir *dir, Record *record)
 	record->name = root->name->bytes;
 	record->name_length = root->name->length;
 	return false;
-}
-
-/* What is dropped here is found by the listing that is due: so it should come soon. */
-static void doubt(Tree *tree, Dir *dir, const Record *record)
-{
-	Node *node = is_content(record->mask) ? find(dir, record) : NULL;
-	if (node != NULL)
-		node->writing = true;
-	if (dir->rewatch)
-		tree_scan_later(tree, dir, SCAN_COMPARE);
-	else if (!dir->listed)
-		tree_scan_later(tree, dir, 0);
 }
 
 void tree_record(Tree *tree, Dir *dir, const Record *given)
@@ -332,10 +293,10 @@ void tree_record(Tree *tree, Dir *dir, const Record *given)
 		return;
 	switch (zone_of(dir, record.position)) {
 	case ZONE_OLD:
-		doubt(tree, dir, &record);
+		drop(tree, dir, &record);
 		break;
 	case ZONE_CHECK:
-		settle_record(tree, dir, &record);
+		check(tree, dir, &record);
 		break;
 	case ZONE_TRUE:
 		apply(tree, dir, &record);
@@ -345,42 +306,19 @@ void tree_record(Tree *tree, Dir *dir, const Record *given)
 
 /* --- renames -------------------------------------------------------------------------------------------------------------- */
 
-/* What a name stands for now; type unknown where nothing (or no look) is to be had. */
-static FileInfo look_at(Tree *tree, Dir *dir, const Record *record)
+/* The records of an exchange and of `rename a b; rename b a` are the same: only the disk can tell, and where not even
+ * that can, both directories are listed again. */
+static bool is_exchange(Tree *tree, Dir *a_dir, const Node *a, Dir *b_dir, const Node *b)
 {
-	char buffer[256];
-	FileInfo info = {.type = TYPE_UNKNOWN};
-	int fd = tree_open_dir(tree, dir);
-	if (fd >= 0 && dir_look(fd, disk_name(dir, record->name, record->name_length, buffer), &info) < 0)
-		info = (FileInfo){.type = TYPE_UNKNOWN};
-	return info;
-}
-
-static bool is_there(const FileInfo *info)
-{
-	return info->type != TYPE_UNKNOWN;
-}
-
-static bool is_node(const FileInfo *info, const Node *node)
-{
-	return is_there(info) && node->ino != 0 && node->ino == info->identity.ino;
-}
-
-/* The records of an exchange and of `rename a b; rename b a` are the same: only the disk can tell. */
-static bool is_exchange(Tree *tree, Dir *a_dir, const Record *a, Dir *b_dir, const Record *b)
-{
-	const Node *at_a = find(a_dir, a), *at_b = find(b_dir, b);
-	FileInfo info_a = look_at(tree, a_dir, a), info_b = look_at(tree, b_dir, b);
-	if (is_node(&info_a, at_b) || is_node(&info_b, at_a))
+	FileInfo at_a = look_at(tree, a_dir, node_name(a), a->name_length);
+	FileInfo at_b = look_at(tree, b_dir, node_name(b), b->name_length);
+	if (is_node(&at_a, b) || is_node(&at_b, a))
 		return true;
-	if (is_node(&info_a, at_a))
+	if (is_node(&at_a, a))
 		return false;
-	return is_there(&info_a) && is_there(&info_b);
-}
-
-static uint32_t name_hash(const Record *record)
-{
-	return (uint32_t)children_hash(record->name, record->name_length);
+	mend(tree, a_dir);
+	mend(tree, b_dir);
+	return is_there(&at_a) && is_there(&at_b);
 }
 
 static bool keeps_order(const Node *node, const Dir *to, const Node *old, const Dir *from)
@@ -388,14 +326,6 @@ static bool keeps_order(const Node *node, const Dir *to, const Node *old, const 
 	bool into_itself = node_is_dir(node) && tree_is_below(to, dir_of(node));
 	bool onto_parent = old != NULL && node_is_dir(old) && tree_is_below(from, dir_of(old));
 	return !into_itself && !onto_parent;
-}
-
-static void settle_both(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
-{
-	Told like = like_of(&pair->to);
-	tree_settle(tree, to_dir, pair->to.name, pair->to.name_length, &like);
-	like = like_of(&pair->from);
-	tree_settle(tree, from_dir, pair->from.name, pair->from.name_length, &like);
 }
 
 /* An exchange may be cut in two by the end of a read: then the second rename undoes the first, and the disk decides. */
@@ -423,48 +353,21 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 	Node *node = find(from_dir, &pair->from), *old = find(to_dir, &pair->to);
 	bool fits = node != NULL && node_is_dir(node) == is_dir_record(&pair->to) &&
 		keeps_order(node, to_dir, old, from_dir);
-	if (!fits) {
-		settle_both(tree, from_dir, to_dir, pair);
-		return;
+	if (!fits || is_last_undone(tree, from_dir, to_dir, pair)) {
+		mend(tree, from_dir);
+		mend(tree, to_dir);
 	}
-	if (old != NULL && pair->reversed_next &&
-		is_exchange(tree, from_dir, &pair->from, to_dir, &pair->to)) {
+	if (!fits)
+		return;
+	if (old != NULL && pair->reversed_next && is_exchange(tree, from_dir, node, to_dir, old)) {
 		if (tree_exchange(tree, from_dir, node, to_dir, old, &like) == 0) {
 			tree->skip_cookie = pair->next_cookie;
 			tree->skips = true;
 		}
 		return;
 	}
-	bool undone = is_last_undone(tree, from_dir, to_dir, pair);
 	note_last(tree, old != NULL ? from_dir : NULL, to_dir, pair);
 	tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
-	if (undone)
-		settle_both(tree, from_dir, to_dir, pair);
-}
-
-/* While one of the listings may include the rename: a file keeps its identity if the disk shows that it was moved; a
- * directory is known by its watch (tree_adopt). */
-static void check_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
-{
-	Told like = like_of(&pair->to);
-	like.synthetic = true;
-	Node *node = find(from_dir, &pair->from), *old = find(to_dir, &pair->to);
-	FileInfo info = look_at(tree, to_dir, &pair->to), left = look_at(tree, from_dir, &pair->from);
-	bool moved = node != NULL && !node_is_dir(node) && (old == NULL || !node_is_dir(old)) &&
-		is_there(&info) && info.type != TYPE_DIRECTORY && !is_there(&left) &&
-		(node->ino == 0 || is_node(&info, node));
-	if (!moved) {
-		settle_both(tree, from_dir, to_dir, pair);
-		return;
-	}
-	Node *there = tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
-	if (there != NULL)
-		there->ino = info.identity.ino;
-}
-
-static bool is_single(const Dir *dir)
-{
-	return dir->entry.parent == NULL && dir->entry.root->single;
 }
 
 void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
@@ -474,21 +377,15 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 		tree->skips = false;
 		return;
 	}
-	if (is_single(from_dir) || is_single(to_dir)) {
-		tree_record(tree, from_dir, &pair->from);
-		tree_record(tree, to_dir, &pair->to);
-		return;
-	}
 	Zone from = zone_of(from_dir, pair->from.position), to = zone_of(to_dir, pair->to.position);
 	bool unseen = !to_dir->listed && !to_dir->rewatch;
-	if (from == ZONE_TRUE && (to == ZONE_TRUE || unseen)) {
+	bool whole = from == ZONE_TRUE && (to == ZONE_TRUE || unseen);
+	if (whole && !is_single(from_dir) && !is_single(to_dir)) {
 		apply_rename(tree, from_dir, to_dir, pair);
-	} else if (from == ZONE_CHECK || to == ZONE_CHECK) {
-		check_rename(tree, from_dir, to_dir, pair);
-	} else {
-		tree_record(tree, from_dir, &pair->from);
-		tree_record(tree, to_dir, &pair->to);
+		return;
 	}
+	tree_record(tree, from_dir, &pair->from);
+	tree_record(tree, to_dir, &pair->to);
 }
 
 /* --- lost records ------------------------------------------------------------------------------------------------------------ */

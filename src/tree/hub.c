@@ -157,7 +157,7 @@ void hub_close(Hub *hub)
 uint64_t hub_position(Hub *hub)
 {
 	int waiting = notify_pending(hub->fd);
-	return hub->done + (hub->end - hub->start) + (waiting > 0 ? (uint64_t)waiting : 0);
+	return hub_read_position(hub) + (waiting > 0 ? (uint64_t)waiting : 0);
 }
 
 /* --- handing on --------------------------------------------------------------------------------------------------- */
@@ -392,8 +392,23 @@ static bool hand_on_rename(Hub *hub, const Record *from, size_t size)
 	return true;
 }
 
+/* What comes from outside may be one side of an exchange. */
+static void look_behind(const Hub *hub, Record *record, size_t size)
+{
+	const Pair pair = {.from = *record, .to = *record};
+	Record next, second;
+	size_t offset = hub->start + size, next_size;
+	while ((next_size = record_at(hub, offset, &next)) > 0 && !touches_names(&next, &pair))
+		offset += next_size;
+	if (next_size == 0 || !(next.mask & NOTIFY_MOVED_FROM) || !same_place(&next, record))
+		return;
+	record->out_next =
+		find_second(hub, offset + next_size, next.cookie, &second) == SIZE_MAX;
+	record->out_cookie = next.cookie;
+}
+
 /* False where the record is held. */
-static bool hand_on_any(Hub *hub, const Record *record, size_t size)
+static bool hand_on_any(Hub *hub, Record *record, size_t size)
 {
 	if (record->mask & NOTIFY_Q_OVERFLOW) {
 		overflow(hub);
@@ -403,6 +418,8 @@ static bool hand_on_any(Hub *hub, const Record *record, size_t size)
 		return true;
 	if ((record->mask & NOTIFY_MOVED_FROM) && hub_claims(hub, record->wd) != NULL)
 		return hand_on_rename(hub, record, size);
+	if (record->mask & NOTIFY_MOVED_TO)
+		look_behind(hub, record, size);
 	hand_on(hub, record);
 	if (record->mask & NOTIFY_IGNORED)
 		watch_ended(hub, record->wd);
@@ -459,6 +476,35 @@ static ssize_t read_records(Hub *hub)
 		hub->drained = stamp;
 	}
 	return length;
+}
+
+uint64_t hub_read_position(const Hub *hub)
+{
+	return hub->done + (hub->end - hub->start);
+}
+
+bool hub_heard(Hub *hub, int wd, uint64_t after)
+{
+	Record record;
+	size_t offset, size;
+	while (hub->end - hub->start < HELD_MOST && read_records(hub) > 0)
+		continue;
+	for (offset = hub->start; (size = record_at(hub, offset, &record)) > 0; offset += size) {
+		if (record.position > after && (record.wd == wd || (record.mask & NOTIFY_Q_OVERFLOW)))
+			return true;
+	}
+	return false;
+}
+
+bool hub_caught_up(Hub *hub)
+{
+	return notify_pending(hub->fd) == 0 && (hub->start == hub->end || hub->hold_until != 0);
+}
+
+bool hub_held(const Hub *hub, Record *record)
+{
+	Record held;
+	return hub->hold_until != 0 && record_at(hub, hub->start, record ? record : &held) > 0;
 }
 
 int hub_step(Hub *hub, double now)

@@ -35,6 +35,10 @@ typedef struct Record {
 	const char *name; /* without NUL; length 0 for the watched inode itself */
 	size_t name_length;
 	uint64_t position; /* of its end */
+	/* A second half without a first, and the next change of names there is that the same name goes: an exchange with
+	 * something outside, or in and out again. */
+	bool out_next;
+	uint32_t out_cookie;
 } Record;
 
 /* Both halves of a rename. */
@@ -82,6 +86,13 @@ void hub_unclaim(Hub *hub, Claim *claim);
 Claim *hub_claims(const Hub *hub, int wd); /* the first of the list, NULL if nobody claims it */
 
 uint64_t hub_position(Hub *hub); /* after all records that exist now */
+uint64_t hub_read_position(const Hub *hub); /* after all that were read: no system call */
+/* Reads what is there into the buffer, without handing it on: has anything behind position `after` to do with the watch? */
+bool hub_heard(Hub *hub, int wd, uint64_t after);
+/* All records that exist were handed on, but for a held rename and what waits behind it. */
+bool hub_caught_up(Hub *hub);
+/* The first half that waits for its second; `record` may be NULL. */
+bool hub_held(const Hub *hub, Record *record);
 
 /* Reads what is there (one buffer), hands it on, and says whether more may be waiting at once. -errno on failure. */
 int hub_step(Hub *hub, double now);

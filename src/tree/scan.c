@@ -20,7 +20,7 @@
 
 #define RETRY_DELAY 1.0 /* seconds */
 
-enum { TRAIL_MOST = 32 };
+enum { TRAIL_MOST = 32, LISTINGS_MOST = 8 };
 
 static const uint32_t needed_mask = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE | NOTIFY_CLOSE_WRITE |
 	NOTIFY_ATTRIB | NOTIFY_EXCL_UNLINK | NOTIFY_ONLYDIR;
@@ -364,21 +364,12 @@ static Dir *find_stale_twin(Tree *tree, const Dir *dir, const Dir *parent)
 	return NULL;
 }
 
-/* Records about these directories may be older than the place where they were found. */
-static void doubt_until(Tree *tree, Dir *dir, uint64_t position)
-{
-	(void)tree;
-	dir->listed_to = position;
-}
-
 static Node *take_moved(Tree *tree, Dir *twin, Dir *parent, const char *name, size_t length)
 {
 	Told like = {.synthetic = true};
 	Dir *old_parent = twin->entry.parent;
-	Node *moved = tree_move(tree, old_parent, &twin->entry, parent, name, length, &like);
-	if (moved != NULL)
-		tree_visit_dirs(tree, twin, doubt_until, hub_position(tree->hub));
-	return moved;
+	tree_scan_later(tree, old_parent, 0);
+	return tree_move(tree, old_parent, &twin->entry, parent, name, length, &like);
 }
 
 static bool may_enter(Tree *tree, Dir *parent, const char *name, size_t length)
@@ -407,17 +398,29 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
 	return insert_dir(tree, parent, dir_of(node), like);
 }
 
-Node *tree_adopt(Tree *tree, Dir *parent, int parent_fd, const char *name, size_t length,
-	const Told *like)
+/* The first half of a rename that the hub holds is about this directory: its place is known to be left. */
+static bool is_held(const Tree *tree, const Dir *dir)
 {
-	Node *node = node_new(&tree->pool, TYPE_DIRECTORY, name, length);
+	Record held;
+	if (!hub_held(tree->hub, &held))
+		return false;
+	const Dir *parent = dir->entry.parent;
+	return parent->claim.wd == held.wd && dir->entry.name_length == held.name_length &&
+		memcmp(node_name(&dir->entry), held.name, held.name_length) == 0;
+}
+
+/* A directory that a listing has found and the index does not know at this place. Where it is known elsewhere, it was
+ * moved: told as a move, unless records are unread that may say so themselves. */
+static Node *adopt(Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry, const Told *like, bool *unsure)
+{
+	Node *node = node_new(&tree->pool, TYPE_DIRECTORY, entry->name, entry->name_length);
 	if (node == NULL) {
 		tree_retry(tree, parent);
 		return NULL;
 	}
 	Dir *dir = dir_of(node);
 	dir->tree = tree->index;
-	dir->pruned = !may_enter(tree, parent, name, length);
+	dir->pruned = !may_enter(tree, parent, entry->name, entry->name_length);
 	if (dir->pruned || !tree->ready)
 		return insert_dir(tree, parent, dir, like);
 	int fd = open_in_parent(parent_fd, dir);
@@ -429,21 +432,29 @@ Node *tree_adopt(Tree *tree, Dir *parent, int parent_fd, const char *name, size_
 	close(fd);
 	if (twin == NULL)
 		return insert_dir(tree, parent, dir, like);
-	tree->watches--;
+	if (dir->claim.wd >= 0)
+		tree->watches--;
 	hub_unclaim(tree->hub, &dir->claim);
 	node_free(&tree->pool, node);
-	return take_moved(tree, twin, parent, name, length);
+	if (!hub_caught_up(tree->hub) || (hub_held(tree->hub, NULL) && !is_held(tree, twin))) {
+		*unsure = true;
+		return NULL;
+	}
+	return take_moved(tree, twin, parent, entry->name, entry->name_length);
 }
 
 /* --- listing ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct Scan {
 	Tree *tree;
+	bool behind;  /* records are unread: what contradicts the index may be explained by them */
+	bool again;   /* something was left to the next scan */
 	Dir *dir;
 	int fd;
 	bool compare; /* contents changed since they were told are told */
 	bool deep;    /* directories below are scanned the same way */
 	unsigned how; /* for them */
+	uint64_t from, to; /* the position of the listing lies between */
 	Told like;
 } Scan;
 
@@ -472,7 +483,7 @@ static void found_new(Scan *scan, const DirEntry *entry)
 {
 	Tree *tree = scan->tree;
 	if (entry->type == TYPE_DIRECTORY) {
-		Node *node = tree_adopt(tree, scan->dir, scan->fd, entry->name, entry->name_length, &scan->like);
+		Node *node = adopt(tree, scan->dir, scan->fd, entry, &scan->like, &scan->again);
 		if (node != NULL)
 			node->seen = true;
 		return;
@@ -530,6 +541,13 @@ static void found_file(Scan *scan, Node *node, const DirEntry *entry)
 		compare_file(scan, node, entry->name);
 }
 
+/* What contradicts the index while records are unread is left to the next scan. */
+static bool is_left(Scan *scan)
+{
+	scan->again |= scan->behind;
+	return scan->behind;
+}
+
 static void replace(Scan *scan, Node *node, const DirEntry *entry)
 {
 	scan->like.replaced = node->type ? node->type : TYPE_FILE;
@@ -554,6 +572,8 @@ static void found_dir(Scan *scan, Node *node, const DirEntry *entry)
 	Dir *dir = dir_of(node);
 	bool doubtful = node->ino != 0 && (node->ino != entry->ino || (dir->rewatch && !scan->deep));
 	if (doubtful && !is_same_dir(scan, dir)) {
+		if (is_left(scan))
+			return;
 		tree_delete(scan->tree, scan->dir, node, &scan->like);
 		found_new(scan, entry);
 		return;
@@ -584,12 +604,19 @@ static void found(Scan *scan, DirEntry *entry)
 	bool is_dir = entry->type == TYPE_DIRECTORY;
 	bool changed = node_is_dir(node) != is_dir ||
 		(!is_dir && node->type != TYPE_UNKNOWN && node->type != entry->type);
+	if (changed && is_left(scan))
+		return;
 	if (changed)
 		replace(scan, node, entry);
 	else if (is_dir)
 		found_dir(scan, node, entry);
 	else
 		found_file(scan, node, entry);
+}
+
+static bool is_caught_up(Tree *tree)
+{
+	return hub_caught_up(tree->hub) && !hub_held(tree->hub, NULL);
 }
 
 static void clear_seen(const Dir *dir)
@@ -604,9 +631,32 @@ static void drop_unseen(Scan *scan)
 	ChildCursor cursor;
 	for (Node *node = children_start(scan->dir, &cursor); node != NULL;
 		 node = children_next(scan->dir, &cursor)) {
-		if (!node->seen)
+		if (!node->seen && !is_left(scan))
 			tree_delete(scan->tree, scan->dir, node, &scan->like);
 	}
+}
+
+/* Reads the names so that no record about this directory came meanwhile: then the listing has one position. Gives up
+ * under a writer that never pauses; such records are checked. */
+static int read_names(Scan *scan)
+{
+	Dir *dir = scan->dir;
+	Hub *hub = scan->tree->hub;
+	DirListing *listing = &hub->listing;
+	for (int i = 0; i < LISTINGS_MOST; i++) {
+		scan->from = hub_read_position(hub);
+		if (i > 0 && lseek(scan->fd, 0, SEEK_SET) < 0)
+			return -errno;
+		int error = dir_list_read(listing, scan->fd);
+		if (error < 0)
+			return error;
+		if (dir->claim.wd < 0 || !hub_heard(hub, dir->claim.wd, scan->from)) {
+			scan->from = hub_read_position(hub);
+			break;
+		}
+	}
+	scan->to = hub_read_position(hub);
+	return 0;
 }
 
 /* What is told must have existed under the path that is told: so after the listing the directory must still be where
@@ -615,11 +665,12 @@ static int list_all(Scan *scan)
 {
 	DirListing *listing = &scan->tree->hub->listing;
 	DirEntry entry;
-	int error = dir_list_read(listing, scan->fd);
+	int error = read_names(scan);
 	if (error < 0)
 		return error;
 	if (tells(scan->tree) && !is_at_its_place(scan->dir))
 		return -ESTALE;
+	scan->behind = scan->tree->ready && !is_caught_up(scan->tree);
 	while (dir_list_next(listing, &entry))
 		found(scan, &entry);
 	drop_unseen(scan);
@@ -656,18 +707,19 @@ static bool is_single(const Dir *dir)
 static int list(Scan *scan)
 {
 	Dir *dir = scan->dir;
-	Hub *hub = scan->tree->hub;
-	uint64_t from = hub_position(hub);
-	scan->tree->stamp = dir_clock();
+	Tree *tree = scan->tree;
+	tree->stamp = dir_clock();
 	clear_seen(dir);
+	scan->from = scan->to = hub_read_position(tree->hub);
 	int error = is_single(dir) ? look_single(scan, dir->entry.root) : list_all(scan);
 	if (error < 0)
 		return error;
-	if (!dir->listed)
-		dir->listed_from = from;
-	dir->listed_to = hub_position(hub);
+	dir->listed_from = scan->from;
+	dir->listed_to = scan->to;
 	dir->listed = true;
 	dir->rewatch = false;
+	if (scan->again)
+		wait_for_records(tree, dir);
 	return 0;
 }
 
@@ -760,7 +812,12 @@ bool tree_work(Tree *tree, double until)
 		check_roots(tree);
 	resume_deferred(tree);
 	poll_if_due(tree);
+	tree->behind = false;
 	while (tree->pending_count > 0) {
+		if (tree->ready && !hub_caught_up(tree->hub)) {
+			tree->behind = true;
+			break;
+		}
 		Dir *dir = tree->pending[--tree->pending_count];
 		dir->pending = false;
 		if (dir->dead)

@@ -81,7 +81,7 @@ struct Root {
 	Identity file;     /* single: who the file is, to know a swapped link */
 };
 
-/* The last rename that put something out of the way: places only, never followed. */
+/* Where a rename went: places only, never followed. */
 typedef struct LastRename {
 	const Dir *from_dir, *to_dir; /* from_dir NULL: none */
 	uint32_t from_hash, to_hash;
@@ -113,7 +113,9 @@ struct Tree {
 	int64_t gap;           /* file clock when the queue was last known to be empty before records were lost */
 	uint32_t skip_cookie;  /* second pair of an exchange that was told with the first */
 	bool skips;
-	LastRename last;
+	LastRename last;    /* that put something out of the way */
+	LastRename last_in; /* from outside */
+	bool behind;        /* the last work stopped because records were unread */
 	size_t directories, entries, watches, polled, rescans;
 	uint64_t sequence;
 	/* descriptors of one branch, open during a slice only */
@@ -169,8 +171,6 @@ void tree_prune(Tree *tree, Dir *dir, bool pruned);
 
 void tree_record(Tree *tree, Dir *dir, const Record *record);
 void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair);
-/* Brings one name into agreement with the disk. */
-void tree_settle(Tree *tree, Dir *dir, const char *name, size_t length, const Told *like);
 void tree_overflow(Tree *tree);
 void tree_watch_died(Tree *tree, Dir *dir);
 
@@ -193,10 +193,8 @@ int tree_watch(Tree *tree, Dir *dir, int fd);
 /* All directories below and including `top`, parents first. */
 typedef void TreeVisit(Tree *tree, Dir *dir, uint64_t argument);
 void tree_visit_dirs(Tree *tree, Dir *top, TreeVisit *visit, uint64_t argument);
-/* A directory that the index does not know at this place: a create, or a move where it is known elsewhere. */
-/* The same for one that is known to be new: a create. */
+/* A directory that a record has named: a create. It is opened, watched and listed later. */
 Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, const Told *like);
-Node *tree_adopt(Tree *tree, Dir *parent, int parent_fd, const char *name, size_t length, const Told *like);
 
 /* --- ways (way.c) --------------------------------------------------------------------------------------------------- */
 
