@@ -69,7 +69,10 @@ static Node *find(const Dir *dir, const Record *record)
 	return children_find(dir, record->name, record->name_length);
 }
 
-static void mend(Tree *tree, Dir *dir)
+#include <stdio.h>
+#include <stdlib.h>
+#define mend(t,d) (getenv("MW_DEBUG") ? fprintf(stderr, "mend %s:%d %.*s\n", __func__, __LINE__, (d)->entry.name_length, node_name(&(d)->entry)) : 0, mend_(t,d))
+static void mend_(Tree *tree, Dir *dir)
 {
 	tree_scan_later(tree, dir, SCAN_COMPARE);
 }
@@ -230,13 +233,27 @@ static void apply(Tree *tree, Dir *dir, const Record *record)
 		apply_content(tree, dir, record);
 }
 
-/* Names are left to the next listing; what happened to a known file's content is told. */
+static bool says_gone(const Record *record)
+{
+	return (record->mask & (NOTIFY_DELETE | NOTIFY_MOVED_FROM)) != 0;
+}
+
+/* May be part of the listing. A change of names is applied where index and disk disagree in just that way, and left to
+ * another listing where they do not; what happened to a known file's content is told. */
 static void check(Tree *tree, Dir *dir, const Record *record)
 {
-	if (op_of(record->mask) == OP_NONE)
+	Node *node = find(dir, record);
+	if (op_of(record->mask) != OP_NONE) {
+		if (node != NULL)
+			apply_content(tree, dir, record);
+		return;
+	}
+	FileInfo info = look_at(tree, dir, record->name, record->name_length);
+	bool known = node != NULL;
+	if (says_gone(record) ? known && !is_there(&info) : !known && is_there(&info))
+		apply(tree, dir, record);
+	else if (known != is_there(&info) || (record->mask & NOTIFY_MOVED_TO))
 		mend(tree, dir);
-	else if (find(dir, record) != NULL)
-		apply_content(tree, dir, record);
 }
 
 /* What is dropped here is found by the listing that is due: so it should come soon. */

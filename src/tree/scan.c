@@ -364,12 +364,11 @@ static Dir *find_stale_twin(Tree *tree, const Dir *dir, const Dir *parent)
 	return NULL;
 }
 
-static Node *take_moved(Tree *tree, Dir *twin, Dir *parent, const char *name, size_t length)
+static Node *take_moved(Tree *tree, Dir *twin, Dir *parent, const DirEntry *entry, const Told *like)
 {
-	Told like = {.synthetic = true};
 	Dir *old_parent = twin->entry.parent;
 	tree_scan_later(tree, old_parent, 0);
-	return tree_move(tree, old_parent, &twin->entry, parent, name, length, &like);
+	return tree_move(tree, old_parent, &twin->entry, parent, entry->name, entry->name_length, like);
 }
 
 static bool may_enter(Tree *tree, Dir *parent, const char *name, size_t length)
@@ -440,14 +439,13 @@ static Node *adopt(Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry
 		*unsure = true;
 		return NULL;
 	}
-	return take_moved(tree, twin, parent, entry->name, entry->name_length);
+	return take_moved(tree, twin, parent, entry, like);
 }
 
 /* --- listing ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct Scan {
 	Tree *tree;
-	bool behind;  /* records are unread: what contradicts the index may be explained by them */
 	bool again;   /* something was left to the next scan */
 	Dir *dir;
 	int fd;
@@ -541,13 +539,6 @@ static void found_file(Scan *scan, Node *node, const DirEntry *entry)
 		compare_file(scan, node, entry->name);
 }
 
-/* What contradicts the index while records are unread is left to the next scan. */
-static bool is_left(Scan *scan)
-{
-	scan->again |= scan->behind;
-	return scan->behind;
-}
-
 static void replace(Scan *scan, Node *node, const DirEntry *entry)
 {
 	scan->like.replaced = node->type ? node->type : TYPE_FILE;
@@ -572,8 +563,6 @@ static void found_dir(Scan *scan, Node *node, const DirEntry *entry)
 	Dir *dir = dir_of(node);
 	bool doubtful = node->ino != 0 && (node->ino != entry->ino || (dir->rewatch && !scan->deep));
 	if (doubtful && !is_same_dir(scan, dir)) {
-		if (is_left(scan))
-			return;
 		tree_delete(scan->tree, scan->dir, node, &scan->like);
 		found_new(scan, entry);
 		return;
@@ -592,6 +581,34 @@ static FileType type_of(const Scan *scan, const DirEntry *entry)
 	return info.type;
 }
 
+static bool differs_in_type(const Node *node, const DirEntry *entry)
+{
+	bool is_dir = entry->type == TYPE_DIRECTORY;
+	return node_is_dir(node) != is_dir ||
+		(!is_dir && node->type != TYPE_UNKNOWN && node->type != entry->type);
+}
+
+/* Does the listing say otherwise than the index about a name that the index has? While records are unread they may
+ * explain it, and the directory is left as it is. */
+static bool contradicts(Scan *scan)
+{
+	DirEntry entry;
+	uint32_t known = 0;
+	while (dir_list_next(&scan->tree->hub->listing, &entry)) {
+		const Node *node = children_find(scan->dir, entry.name, entry.name_length);
+		if (node == NULL)
+			continue;
+		known++;
+		entry.type = type_of(scan, &entry);
+		if (differs_in_type(node, &entry))
+			return true;
+		bool other = node->ino != 0 && node->ino != entry.ino;
+		if (node_is_dir(node) && other && !is_same_dir(scan, dir_of(node)))
+			return true;
+	}
+	return known < scan->dir->count;
+}
+
 static void found(Scan *scan, DirEntry *entry)
 {
 	entry->type = type_of(scan, entry);
@@ -602,11 +619,7 @@ static void found(Scan *scan, DirEntry *entry)
 	}
 	node->seen = true;
 	bool is_dir = entry->type == TYPE_DIRECTORY;
-	bool changed = node_is_dir(node) != is_dir ||
-		(!is_dir && node->type != TYPE_UNKNOWN && node->type != entry->type);
-	if (changed && is_left(scan))
-		return;
-	if (changed)
+	if (differs_in_type(node, entry))
 		replace(scan, node, entry);
 	else if (is_dir)
 		found_dir(scan, node, entry);
@@ -631,7 +644,7 @@ static void drop_unseen(Scan *scan)
 	ChildCursor cursor;
 	for (Node *node = children_start(scan->dir, &cursor); node != NULL;
 		 node = children_next(scan->dir, &cursor)) {
-		if (!node->seen && !is_left(scan))
+		if (!node->seen)
 			tree_delete(scan->tree, scan->dir, node, &scan->like);
 	}
 }
@@ -651,12 +664,12 @@ static int read_names(Scan *scan)
 		if (error < 0)
 			return error;
 		if (dir->claim.wd < 0 || !hub_heard(hub, dir->claim.wd, scan->from)) {
-			scan->from = hub_read_position(hub);
-			break;
+			scan->from = scan->to = hub_read_position(hub);
+			return 0;
 		}
 	}
 	scan->to = hub_read_position(hub);
-	return 0;
+	return dir->listed && !dir->rewatch ? -EAGAIN : 0;
 }
 
 /* What is told must have existed under the path that is told: so after the listing the directory must still be where
@@ -670,7 +683,9 @@ static int list_all(Scan *scan)
 		return error;
 	if (tells(scan->tree) && !is_at_its_place(scan->dir))
 		return -ESTALE;
-	scan->behind = scan->tree->ready && !is_caught_up(scan->tree);
+	if (scan->tree->ready && !is_caught_up(scan->tree) && contradicts(scan))
+		return -EAGAIN;
+	listing->position = 0;
 	while (dir_list_next(listing, &entry))
 		found(scan, &entry);
 	drop_unseen(scan);
@@ -732,6 +747,10 @@ static bool is_lost(int error)
 
 static void scan_failed(Tree *tree, Dir *dir, int error)
 {
+	if (error == -EAGAIN) {
+		wait_for_records(tree, dir);
+		return;
+	}
 	if (!is_lost(error)) {
 		if (error == -EACCES || error == -EPERM)
 			tell_unwatched(tree, dir, error);

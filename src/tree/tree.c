@@ -406,7 +406,8 @@ Node *tree_move(
 	size_t old_length = node->name_length;
 	memcpy(old_name, node_name(node), old_length);
 	Told told = *like;
-	told.replaced = drop_old(tree, to, name, length);
+	uint8_t dropped = drop_old(tree, to, name, length);
+	told.replaced = dropped ? dropped : like->replaced;
 	told.from_dir = dir;
 	told.from_name = old_name;
 	told.from_name_length = old_length;
