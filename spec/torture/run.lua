@@ -15,7 +15,7 @@ Run.__index = Run
 
 local SYNC_TIMEOUT = 60
 local WORK_TIMEOUT = 120
-local RECENT = 30
+local RECENT = tonumber(os.getenv "RECENT") or 30
 
 --- What each profile changes; several are joined with "+".
 local profiles = {

@@ -483,14 +483,38 @@ uint64_t hub_read_position(const Hub *hub)
 	return hub->done + (hub->end - hub->start);
 }
 
+static void fill(Hub *hub)
+{
+	while (hub->end - hub->start < HELD_MOST && read_records(hub) > 0)
+		continue;
+}
+
+static bool is_lost(const Record *record)
+{
+	return (record->mask & NOTIFY_Q_OVERFLOW) != 0;
+}
+
 bool hub_heard(Hub *hub, int wd, uint64_t after)
 {
 	Record record;
-	size_t offset, size;
-	while (hub->end - hub->start < HELD_MOST && read_records(hub) > 0)
-		continue;
-	for (offset = hub->start; (size = record_at(hub, offset, &record)) > 0; offset += size) {
-		if (record.position > after && (record.wd == wd || (record.mask & NOTIFY_Q_OVERFLOW)))
+	size_t size;
+	fill(hub);
+	for (size_t offset = hub->start; (size = record_at(hub, offset, &record)) > 0; offset += size) {
+		if (record.position > after && (record.wd == wd || is_lost(&record)))
+			return true;
+	}
+	return false;
+}
+
+bool hub_heard_of_directories(Hub *hub, uint64_t after)
+{
+	const uint32_t names = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE;
+	Record record;
+	size_t size;
+	fill(hub);
+	for (size_t offset = hub->start; (size = record_at(hub, offset, &record)) > 0; offset += size) {
+		bool moved = (record.mask & NOTIFY_ISDIR) && (record.mask & names);
+		if (record.position > after && (moved || is_lost(&record)))
 			return true;
 	}
 	return false;
@@ -498,13 +522,7 @@ bool hub_heard(Hub *hub, int wd, uint64_t after)
 
 bool hub_caught_up(Hub *hub)
 {
-	return notify_pending(hub->fd) == 0 && (hub->start == hub->end || hub->hold_until != 0);
-}
-
-bool hub_held(const Hub *hub, Record *record)
-{
-	Record held;
-	return hub->hold_until != 0 && record_at(hub, hub->start, record ? record : &held) > 0;
+	return hub->start == hub->end && notify_pending(hub->fd) == 0;
 }
 
 int hub_step(Hub *hub, double now)

@@ -89,10 +89,9 @@ uint64_t hub_position(Hub *hub); /* after all records that exist now */
 uint64_t hub_read_position(const Hub *hub); /* after all that were read: no system call */
 /* Reads what is there into the buffer, without handing it on: has anything behind position `after` to do with the watch? */
 bool hub_heard(Hub *hub, int wd, uint64_t after);
-/* All records that exist were handed on, but for a held rename and what waits behind it. */
-bool hub_caught_up(Hub *hub);
-/* The first half that waits for its second; `record` may be NULL. */
-bool hub_held(const Hub *hub, Record *record);
+/* The same for any directory that was made, moved or removed anywhere. */
+bool hub_heard_of_directories(Hub *hub, uint64_t after);
+bool hub_caught_up(Hub *hub); /* all records that exist were handed on */
 
 /* Reads what is there (one buffer), hands it on, and says whether more may be waiting at once. -errno on failure. */
 int hub_step(Hub *hub, double now);

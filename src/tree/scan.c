@@ -397,17 +397,6 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
 	return insert_dir(tree, parent, dir_of(node), like);
 }
 
-/* The first half of a rename that the hub holds is about this directory: its place is known to be left. */
-static bool is_held(const Tree *tree, const Dir *dir)
-{
-	Record held;
-	if (!hub_held(tree->hub, &held))
-		return false;
-	const Dir *parent = dir->entry.parent;
-	return parent->claim.wd == held.wd && dir->entry.name_length == held.name_length &&
-		memcmp(node_name(&dir->entry), held.name, held.name_length) == 0;
-}
-
 /* A directory that a listing has found and the index does not know at this place. Where it is known elsewhere, it was
  * moved: told as a move, unless records are unread that may say so themselves. */
 static Node *adopt(Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry, const Told *like, bool *unsure)
@@ -423,10 +412,20 @@ static Node *adopt(Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry
 	if (dir->pruned || !tree->ready)
 		return insert_dir(tree, parent, dir, like);
 	int fd = open_in_parent(parent_fd, dir);
-	if (fd < 0)
+	if (fd < 0) {
+		node->ino = entry->ino;
+		dir->dev = parent->dev;
 		return insert_dir(tree, parent, dir, like);
+	}
 	Dir *twin = NULL;
-	if (prove(dir, fd) == 0 && tree_watch(tree, dir, fd) == 0)
+	bool same = prove(dir, fd) == 0 && (dir->dev != parent->dev || dir->entry.ino == entry->ino);
+	if (!same) {
+		close(fd);
+		node_free(&tree->pool, node);
+		*unsure = true;
+		return NULL;
+	}
+	if (tree_watch(tree, dir, fd) == 0)
 		twin = find_stale_twin(tree, dir, parent);
 	close(fd);
 	if (twin == NULL)
@@ -435,7 +434,7 @@ static Node *adopt(Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry
 		tree->watches--;
 	hub_unclaim(tree->hub, &dir->claim);
 	node_free(&tree->pool, node);
-	if (!hub_caught_up(tree->hub) || (hub_held(tree->hub, NULL) && !is_held(tree, twin))) {
+	if (!hub_caught_up(tree->hub)) {
 		*unsure = true;
 		return NULL;
 	}
@@ -452,6 +451,8 @@ typedef struct Scan {
 	bool compare; /* contents changed since they were told are told */
 	bool deep;    /* directories below are scanned the same way */
 	unsigned how; /* for them */
+	bool captured;     /* who the directory is was learned by opening it just now */
+	uint64_t begin;    /* before it was opened */
 	uint64_t from, to; /* the position of the listing lies between */
 	Told like;
 } Scan;
@@ -627,11 +628,6 @@ static void found(Scan *scan, DirEntry *entry)
 		found_file(scan, node, entry);
 }
 
-static bool is_caught_up(Tree *tree)
-{
-	return hub_caught_up(tree->hub) && !hub_held(tree->hub, NULL);
-}
-
 static void clear_seen(const Dir *dir)
 {
 	ChildCursor cursor;
@@ -681,9 +677,11 @@ static int list_all(Scan *scan)
 	int error = read_names(scan);
 	if (error < 0)
 		return error;
+	if (scan->captured && hub_heard_of_directories(scan->tree->hub, scan->begin))
+		return -EAGAIN;
 	if (tells(scan->tree) && !is_at_its_place(scan->dir))
 		return -ESTALE;
-	if (scan->tree->ready && !is_caught_up(scan->tree) && contradicts(scan))
+	if (scan->tree->ready && !hub_caught_up(scan->tree->hub) && contradicts(scan))
 		return -EAGAIN;
 	listing->position = 0;
 	while (dir_list_next(listing, &entry))
@@ -768,6 +766,16 @@ static void scan_failed(Tree *tree, Dir *dir, int error)
 	}
 }
 
+/* It may have been another that had the name for a moment. */
+static void forget_identity(Tree *tree, Dir *dir)
+{
+	if (dir->claim.wd >= 0)
+		tree->watches--;
+	hub_unclaim(tree->hub, &dir->claim);
+	dir->entry.ino = 0;
+	tree_leave_trail(tree);
+}
+
 static void scan_one(Tree *tree, Dir *dir)
 {
 	Scan scan = {
@@ -779,6 +787,8 @@ static void scan_one(Tree *tree, Dir *dir)
 	};
 	scan.how = (scan.deep ? SCAN_DEEP | SCAN_REWATCH : 0) | (scan.compare ? SCAN_COMPARE : 0);
 	dir->deep = dir->compare = false;
+	scan.captured = dir->entry.ino == 0;
+	scan.begin = hub_read_position(tree->hub);
 	scan.fd = tree_open_dir(tree, dir);
 	int error = scan.fd < 0 ? scan.fd : 0;
 	if (error == 0 && (dir->claim.wd < 0 || dir->rewatch))
@@ -793,6 +803,8 @@ static void scan_one(Tree *tree, Dir *dir)
 	}
 	dir->deep |= scan.deep;
 	dir->compare |= scan.compare;
+	if (scan.captured)
+		forget_identity(tree, dir);
 	scan_failed(tree, dir, error);
 }
 
