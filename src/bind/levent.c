@@ -16,6 +16,7 @@
 #include "base/filetype.h"
 #include "bind/bind.h"
 #include "bind/lmask.h"
+#include "bind/lwatcher.h"
 #include "os/notify.h"
 
 typedef enum Field {
@@ -239,7 +240,8 @@ static bool may_be_looked_at(const Event *event)
 	}
 }
 
-/* A record does not tell the type of what is no directory. Looked up once, when somebody asks. */
+/* A record does not tell the type of what is no directory. Looked up once, when somebody asks, and believed only where
+ * nothing newer is known about the name. */
 static FileType event_type(lua_State *L, int index, Event *event)
 {
 	struct stat status;
@@ -248,7 +250,8 @@ static FileType event_type(lua_State *L, int index, Event *event)
 	if (event->type == TYPE_UNKNOWN && may_be_looked_at(event)) {
 		push_path(L, index, event, 0);
 		const char *path = lua_tostring(L, -1);
-		if (path != NULL && lstat(path, &status) == 0 && !S_ISDIR(status.st_mode))
+		if (path != NULL && lstat(path, &status) == 0 && !S_ISDIR(status.st_mode) &&
+			watcher_confirms(L, index))
 			event->type = (uint8_t)filetype_of_mode(status.st_mode);
 		lua_pop(L, 1);
 	}

@@ -11,6 +11,7 @@
  * of the old directory      (moves only; for a moved thing without an old name its full old path)
  *   4  from_root                          (moves between two roots only)
  *   5  reason                             (unwatched only)
+ *   6  the watcher                        (where the type is not known yet)
  *
  * path = dir .. "/" .. name (no slash is doubled where dir ends in one), rel = path from byte
  * rel_at on.
@@ -24,7 +25,7 @@
 
 #include "base/eventop.h"
 
-enum { EVENT_DIRECTORY = 1, EVENT_ROOT, EVENT_FROM, EVENT_FROM_ROOT, EVENT_REASON };
+enum { EVENT_DIRECTORY = 1, EVENT_ROOT, EVENT_FROM, EVENT_FROM_ROOT, EVENT_REASON, EVENT_WATCHER };
 
 typedef struct Event {
 	double time, wall; /* monotonic seconds; seconds since 1970 */
@@ -41,7 +42,7 @@ typedef struct Event {
 	char names[]; /* the name, then the old name; neither ends in NUL */
 } Event;
 
-/* Pushes a zeroed event with both lengths set, room for both names, and `uservalues` (1 to 5). */
+/* Pushes a zeroed event with both lengths set, room for both names, and `uservalues` (1 to 6). */
 Event *event_push(lua_State *L, size_t name_length, size_t from_name_length, int uservalues);
 
 Event *event_test(lua_State *L, int index); /* or NULL */

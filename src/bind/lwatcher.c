@@ -41,7 +41,10 @@ typedef struct Watcher {
 	Text *last_dir, *last_root;
 	WatchMark first; /* the barrier behind the first look */
 	bool opened, marked, ready, subscribed;
-	size_t subscription; /* the next one to be asked about the event at hand */
+	uint32_t named
+		[256]; /* by hash of a name: the last event handed out that made, moved or removed one */
+	uint32_t dir_changed; /* the same for directories of any name */
+	size_t subscription;  /* the next one to be asked about the event at hand */
 } Watcher;
 
 static const Class watcher_class;
@@ -127,13 +130,43 @@ static void push_reason(lua_State *L, const Watcher *watcher, const Item *item)
 		lua_pushstring(L, strerror(item->error));
 }
 
+static bool lacks_type(const Item *item)
+{
+	return item->type == TYPE_UNKNOWN && item->dir != NULL && item->name_length > 0;
+}
+
 static int uservalues_of(const Item *item)
 {
+	if (lacks_type(item))
+		return EVENT_WATCHER;
 	if (item->error != 0)
 		return EVENT_REASON;
 	if (item->from_root != NULL)
 		return EVENT_FROM_ROOT;
 	return item->from_dir != NULL ? EVENT_FROM : EVENT_ROOT;
+}
+
+static uint32_t *named_slot(Watcher *watcher, const char *name, size_t length)
+{
+	return &watcher->named[children_hash(name, length) & 255];
+}
+
+static bool changes_names(const Item *item)
+{
+	return item->op == OP_CREATE || item->op == OP_DELETE || item->op == OP_MOVE;
+}
+
+/* For watcher_confirms. */
+static void note_delivered(Watcher *watcher, const Item *item)
+{
+	if (!changes_names(item))
+		return;
+	if (item->isdir && item->op != OP_CREATE)
+		watcher->dir_changed = (uint32_t)item->seq;
+	*named_slot(watcher, item->names, item->name_length) = (uint32_t)item->seq;
+	if (item->from_name_length > 0)
+		*named_slot(watcher, item->names + item->name_length, item->from_name_length) =
+			(uint32_t)item->seq;
 }
 
 static void push_item(lua_State *L, Watcher *watcher, const Item *item)
@@ -153,6 +186,7 @@ static void push_item(lua_State *L, Watcher *watcher, const Item *item)
 	event->exchange = item->exchange;
 	event->whole = item->whole;
 	event->is_watcher_event = true;
+	note_delivered(watcher, item);
 	event->rel_at = item->rel_at;
 	event->from_rel_at = item->from_rel_at;
 	memcpy(event->names, item->names, (size_t)item->name_length + item->from_name_length);
@@ -168,10 +202,57 @@ static void push_item(lua_State *L, Watcher *watcher, const Item *item)
 		push_text(L, item->from_root);
 		lua_setiuservalue(L, -2, EVENT_FROM_ROOT);
 	}
+	if (lacks_type(item)) {
+		lua_pushvalue(L, 1);
+		lua_setiuservalue(L, -2, EVENT_WATCHER);
+	}
 	if (item->error != 0) {
 		push_reason(L, watcher, item);
 		lua_setiuservalue(L, -2, EVENT_REASON);
 	}
+}
+
+/* --- is an event still the latest word ------------------------------------------------------------------------------- */
+
+static bool has_name(const char *names, size_t length, const char *name, size_t name_length)
+{
+	return length == name_length && memcmp(names, name, length) == 0;
+}
+
+/* By name alone, wherever it is: that errs toward not knowing. */
+static bool concerns(const Item *item, const Event *event)
+{
+	const char *from = item->names + item->name_length;
+	return (item->isdir && item->op != OP_CREATE) ||
+		has_name(item->names, item->name_length, event->names, event->name_length) ||
+		has_name(from, item->from_name_length, event->names, event->name_length);
+}
+
+static bool is_outdated(Watcher *watcher, const Event *event)
+{
+	QueueCursor cursor;
+	Watch *watch = &watcher->watch;
+	if (*named_slot(watcher, event->names, event->name_length) > (uint32_t)event->seq ||
+		watcher->dir_changed > (uint32_t)event->seq)
+		return true;
+	for (const Item *item = queue_start(&watch->view.queue, &cursor); item != NULL;
+		 item = queue_next(&watch->view.queue, &cursor)) {
+		if (changes_names(item) && concerns(item, event))
+			return true;
+	}
+	return hub_heard_of_name(watch->tree->hub, event->names, event->name_length);
+}
+
+bool watcher_confirms(lua_State *L, int index)
+{
+	if (lua_getiuservalue(L, index, EVENT_WATCHER) != LUA_TUSERDATA) {
+		lua_pop(L, 1);
+		return true;
+	}
+	Watcher *watcher = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	const Event *event = event_test(L, index);
+	return watcher->watch.shared == NULL || !is_outdated(watcher, event);
 }
 
 static const Item *next_item(Watcher *watcher)

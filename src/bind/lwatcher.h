@@ -6,6 +6,11 @@
 #define MOONWATCH_BIND_LWATCHER_H
 
 #include <lua.h>
+#include <stdbool.h>
+
+/* Whether what the path of the event at `index` stands for now is still what the event is about: nothing newer about it
+ * waits in the watcher's queue or in the kernel's. True for events of no watcher. */
+bool watcher_confirms(lua_State *L, int index);
 
 int open_watcher(lua_State *L); /* core.watcher */
 

@@ -93,6 +93,31 @@ void queue_drop(Queue *queue)
 	give_chunk(queue, chunk);
 }
 
+static const Item *item_at(QueueCursor *cursor)
+{
+	while (cursor->chunk != NULL && cursor->at == cursor->chunk->used) {
+		cursor->chunk = cursor->chunk->next;
+		cursor->at = 0;
+	}
+	return cursor->chunk != NULL ? (const void *)(cursor->chunk->bytes + cursor->at) : NULL;
+}
+
+const Item *queue_start(const Queue *queue, QueueCursor *cursor)
+{
+	*cursor = (QueueCursor){.chunk = queue->first};
+	if (queue->first != NULL)
+		cursor->at = queue->first->taken;
+	return item_at(cursor);
+}
+
+const Item *queue_next(const Queue *queue, QueueCursor *cursor)
+{
+	(void)queue;
+	const Item *item = (const void *)(cursor->chunk->bytes + cursor->at);
+	cursor->at += item_size(item->name_length, item->from_name_length);
+	return item_at(cursor);
+}
+
 void queue_clear(Queue *queue)
 {
 	while (queue->count > 0)

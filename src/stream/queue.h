@@ -43,4 +43,12 @@ Item *queue_push(Queue *queue, size_t name_length, size_t from_name_length);
 Item *queue_first(const Queue *queue); /* NULL where it is empty; valid until queue_drop */
 void queue_drop(Queue *queue);         /* the first; frees its texts */
 
+/* All items in order; the queue must not change meanwhile. */
+typedef struct QueueCursor {
+	const Chunk *chunk;
+	size_t at;
+} QueueCursor;
+const Item *queue_start(const Queue *queue, QueueCursor *cursor); /* NULL where it is empty */
+const Item *queue_next(const Queue *queue, QueueCursor *cursor);
+
 #endif

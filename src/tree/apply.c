@@ -69,10 +69,7 @@ static Node *find(const Dir *dir, const Record *record)
 	return children_find(dir, record->name, record->name_length);
 }
 
-#include <stdio.h>
-#include <stdlib.h>
-#define mend(t,d) (getenv("MW_DEBUG") ? fprintf(stderr, "mend %s:%d %.*s\n", __func__, __LINE__, (d)->entry.name_length, node_name(&(d)->entry)) : 0, mend_(t,d))
-static void mend_(Tree *tree, Dir *dir)
+static void mend(Tree *tree, Dir *dir)
 {
 	tree_scan_later(tree, dir, SCAN_COMPARE);
 }
@@ -166,10 +163,14 @@ static void apply_moved_out(Tree *tree, Dir *dir, const Record *record)
 		apply_delete(tree, dir, record);
 }
 
-static void put_file(Tree *tree, Dir *dir, const Record *record, const FileInfo *info, const Told *like)
+/* The look may show a later entry than the record is about: only where nothing is unread its type is believed. */
+static void put_file(
+	Tree *tree, Dir *dir, const Record *record, const FileInfo *info, const Told *like)
 {
-	Node *node = tree_create(tree, dir, record->name, record->name_length, info->type, like);
-	if (node != NULL)
+	bool latest = record->position == hub_position(tree->hub);
+	FileType type = latest ? info->type : TYPE_UNKNOWN;
+	Node *node = tree_create(tree, dir, record->name, record->name_length, type, like);
+	if (node != NULL && (info->type == TYPE_FILE || !is_there(info)))
 		tree_tell_content(tree, dir, node, like);
 }
 
@@ -323,10 +324,18 @@ void tree_record(Tree *tree, Dir *dir, const Record *given)
 
 /* --- renames -------------------------------------------------------------------------------------------------------------- */
 
-/* The records of an exchange and of `rename a b; rename b a` are the same: only the disk can tell, and where not even
- * that can, both directories are listed again. */
+/* A plain rename puts a directory onto an empty directory only, and nothing but a directory. */
+static bool must_be_exchange(const Node *a, const Node *b)
+{
+	return node_is_dir(a) != node_is_dir(b) || (node_is_dir(b) && dir_of(b)->count > 0);
+}
+
+/* The records of an exchange and of `rename a b; rename b a` are the same. Where the index does not decide, the disk
+ * does; and where that cannot be looked at by these paths any more, both directories are listed again. */
 static bool is_exchange(Tree *tree, Dir *a_dir, const Node *a, Dir *b_dir, const Node *b)
 {
+	if (must_be_exchange(a, b))
+		return true;
 	FileInfo at_a = look_at(tree, a_dir, node_name(a), a->name_length);
 	FileInfo at_b = look_at(tree, b_dir, node_name(b), b->name_length);
 	if (is_node(&at_a, b) || is_node(&at_b, a))
@@ -335,7 +344,7 @@ static bool is_exchange(Tree *tree, Dir *a_dir, const Node *a, Dir *b_dir, const
 		return false;
 	mend(tree, a_dir);
 	mend(tree, b_dir);
-	return is_there(&at_a) && is_there(&at_b);
+	return is_there(&at_b) || !is_there(&at_a);
 }
 
 static bool keeps_order(const Node *node, const Dir *to, const Node *old, const Dir *from)
@@ -346,7 +355,8 @@ static bool keeps_order(const Node *node, const Dir *to, const Node *old, const 
 }
 
 /* An exchange may be cut in two by the end of a read: then the second rename undoes the first, and the disk decides. */
-static bool is_last_undone(const Tree *tree, const Dir *from_dir, const Dir *to_dir, const Pair *pair)
+static bool is_last_undone(
+	const Tree *tree, const Dir *from_dir, const Dir *to_dir, const Pair *pair)
 {
 	const LastRename *last = &tree->last;
 	return last->from_dir == to_dir && last->to_dir == from_dir &&

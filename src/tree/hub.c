@@ -402,8 +402,7 @@ static void look_behind(const Hub *hub, Record *record, size_t size)
 		offset += next_size;
 	if (next_size == 0 || !(next.mask & NOTIFY_MOVED_FROM) || !same_place(&next, record))
 		return;
-	record->out_next =
-		find_second(hub, offset + next_size, next.cookie, &second) == SIZE_MAX;
+	record->out_next = find_second(hub, offset + next_size, next.cookie, &second) == SIZE_MAX;
 	record->out_cookie = next.cookie;
 }
 
@@ -515,6 +514,21 @@ bool hub_heard_of_directories(Hub *hub, uint64_t after)
 	for (size_t offset = hub->start; (size = record_at(hub, offset, &record)) > 0; offset += size) {
 		bool moved = (record.mask & NOTIFY_ISDIR) && (record.mask & names);
 		if (record.position > after && (moved || is_lost(&record)))
+			return true;
+	}
+	return false;
+}
+
+bool hub_heard_of_name(Hub *hub, const char *name, size_t length)
+{
+	const uint32_t names = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE;
+	Record record;
+	size_t size;
+	fill(hub);
+	for (size_t offset = hub->start; (size = record_at(hub, offset, &record)) > 0; offset += size) {
+		bool same = record.name_length == length && memcmp(record.name, name, length) == 0;
+		bool moved = (record.mask & NOTIFY_ISDIR) && !(record.mask & NOTIFY_CREATE);
+		if ((record.mask & names) && (same || moved))
 			return true;
 	}
 	return false;

@@ -85,12 +85,14 @@ int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim);
 void hub_unclaim(Hub *hub, Claim *claim);
 Claim *hub_claims(const Hub *hub, int wd); /* the first of the list, NULL if nobody claims it */
 
-uint64_t hub_position(Hub *hub); /* after all records that exist now */
+uint64_t hub_position(Hub *hub);            /* after all records that exist now */
 uint64_t hub_read_position(const Hub *hub); /* after all that were read: no system call */
 /* Reads what is there into the buffer, without handing it on: has anything behind position `after` to do with the watch? */
 bool hub_heard(Hub *hub, int wd, uint64_t after);
 /* The same for any directory that was made, moved or removed anywhere. */
 bool hub_heard_of_directories(Hub *hub, uint64_t after);
+/* The same for any entry of that name, and for directories. */
+bool hub_heard_of_name(Hub *hub, const char *name, size_t length);
 bool hub_caught_up(Hub *hub); /* all records that exist were handed on */
 
 /* Reads what is there (one buffer), hands it on, and says whether more may be waiting at once. -errno on failure. */

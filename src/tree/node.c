@@ -95,7 +95,8 @@ static Node **bucket_of(Dir *dir, const char *name, size_t length)
 Node *children_find(const Dir *dir, const char *name, size_t length)
 {
 	Node *node = *bucket_of((Dir *)(uintptr_t)dir, name, length);
-	while (node != NULL && !(node->name_length == length && memcmp(node_name(node), name, length) == 0))
+	while (node != NULL &&
+		!(node->name_length == length && memcmp(node_name(node), name, length) == 0))
 		node = node->next;
 	return node;
 }

@@ -28,9 +28,10 @@ struct Node {
 		Node *next;        /* in the parent's list or bucket */
 		struct Root *root; /* of a top directory */
 	};
-	Dir *parent;          /* NULL for a top directory */
-	uint64_t ino;         /* 0: not known (learned from a record) */
-	uint64_t told : 48;   /* when its content was last told (hub.h); in polled directories a signature */
+	Dir *parent;  /* NULL for a top directory */
+	uint64_t ino; /* 0: not known (learned from a record) */
+	uint64_t
+		told : 48; /* when its content was last told (hub.h); in polled directories a signature */
 	uint64_t type : 3;    /* FileType; unknown means "no directory" */
 	uint64_t seen : 1;    /* by the listing that is under way */
 	uint64_t writing : 1; /* told of a writer, not yet of its end */
@@ -56,20 +57,20 @@ struct Dir {
 	};
 	uint32_t count : 26;    /* children */
 	uint32_t name_room : 6; /* for the name, in units of eight bytes */
-	uint16_t tree;  /* index in the hub's table of trees */
+	uint16_t tree;          /* index in the hub's table of trees */
 	uint16_t bucket_bits : 5;
-	uint16_t pending : 1;   /* stands in the tree's list of directories to scan */
-	uint16_t deep : 1;      /* ... with all below it */
-	uint16_t rewatch : 1;   /* ... and its watch is not believed */
-	uint16_t compare : 1;   /* ... and contents changed since told are told */
-	uint16_t dead : 1;      /* out of the index, freed when it leaves that list */
-	uint16_t pruned : 1;    /* not wanted: neither read nor watched */
-	uint16_t polled : 1;    /* looked at by time; `told` of its files are signatures */
+	uint16_t pending : 1;    /* stands in the tree's list of directories to scan */
+	uint16_t deep : 1;       /* ... with all below it */
+	uint16_t rewatch : 1;    /* ... and its watch is not believed */
+	uint16_t compare : 1;    /* ... and contents changed since told are told */
+	uint16_t dead : 1;       /* out of the index, freed when it leaves that list */
+	uint16_t pruned : 1;     /* not wanted: neither read nor watched */
+	uint16_t polled : 1;     /* looked at by time; `told` of its files are signatures */
 	uint16_t unreadable : 1; /* told as unwatched */
-	uint16_t listed : 1;    /* its children are known */
-	uint16_t linked : 1;    /* reached through a symbolic link */
+	uint16_t listed : 1;     /* its children are known */
+	uint16_t linked : 1;     /* reached through a symbolic link */
 	uint16_t was_polled : 1; /* has a watch by now; `told` of its files are still signatures */
-	Text *path;             /* cached; valid while path_generation is the tree's */
+	Text *path;              /* cached; valid while path_generation is the tree's */
 	uint32_t path_generation;
 	uint32_t dev;
 	uint64_t listed_from; /* records up to here are part of the last listing */
@@ -98,9 +99,11 @@ static inline const char *node_name(const Node *node)
 	return node->outside ? *(char *const *)(const void *)node->inline_name : node->inline_name;
 }
 
-Node *node_new(Pool *pool, FileType type, const char *name, size_t length); /* zeroed but for these; NULL out of memory */
-void node_free(Pool *pool, Node *node);                                     /* without its children */
-int node_rename(Pool *pool, Node *dir, const char *name, size_t length); /* of a directory that is in no list; -ENOMEM */
+Node *node_new(Pool *pool, FileType type, const char *name,
+	size_t length);                     /* zeroed but for these; NULL out of memory */
+void node_free(Pool *pool, Node *node); /* without its children */
+int node_rename(Pool *pool, Node *dir, const char *name,
+	size_t length); /* of a directory that is in no list; -ENOMEM */
 
 size_t children_hash(const char *name, size_t length);
 Node *children_find(const Dir *dir, const char *name, size_t length);

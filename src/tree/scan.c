@@ -22,8 +22,8 @@
 
 enum { TRAIL_MOST = 32, LISTINGS_MOST = 8 };
 
-static const uint32_t needed_mask = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE | NOTIFY_CLOSE_WRITE |
-	NOTIFY_ATTRIB | NOTIFY_EXCL_UNLINK | NOTIFY_ONLYDIR;
+static const uint32_t needed_mask = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE |
+	NOTIFY_CLOSE_WRITE | NOTIFY_ATTRIB | NOTIFY_EXCL_UNLINK | NOTIFY_ONLYDIR;
 static const uint32_t top_mask = NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF;
 
 /* --- the lists of directories that wait -------------------------------------------------------------------------- */
@@ -399,7 +399,8 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
 
 /* A directory that a listing has found and the index does not know at this place. Where it is known elsewhere, it was
  * moved: told as a move, unless records are unread that may say so themselves. */
-static Node *adopt(Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry, const Told *like, bool *unsure)
+static Node *adopt(
+	Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry, const Told *like, bool *unsure)
 {
 	Node *node = node_new(&tree->pool, TYPE_DIRECTORY, entry->name, entry->name_length);
 	if (node == NULL) {
@@ -445,12 +446,12 @@ static Node *adopt(Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry
 
 typedef struct Scan {
 	Tree *tree;
-	bool again;   /* something was left to the next scan */
+	bool again; /* something was left to the next scan */
 	Dir *dir;
 	int fd;
-	bool compare; /* contents changed since they were told are told */
-	bool deep;    /* directories below are scanned the same way */
-	unsigned how; /* for them */
+	bool compare;      /* contents changed since they were told are told */
+	bool deep;         /* directories below are scanned the same way */
+	unsigned how;      /* for them */
 	bool captured;     /* who the directory is was learned by opening it just now */
 	uint64_t begin;    /* before it was opened */
 	uint64_t from, to; /* the position of the listing lies between */
@@ -631,7 +632,8 @@ static void found(Scan *scan, DirEntry *entry)
 static void clear_seen(const Dir *dir)
 {
 	ChildCursor cursor;
-	for (Node *node = children_start(dir, &cursor); node != NULL; node = children_next(dir, &cursor))
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor))
 		node->seen = false;
 }
 

@@ -220,7 +220,7 @@ void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like)
 void tree_tell_content(Tree *tree, Dir *dir, Node *node, const Told *like)
 {
 	Told told = {.synthetic = true, .initial = like != NULL && like->initial};
-	if (node->type != TYPE_FILE)
+	if (node->type != TYPE_FILE && node->type != TYPE_UNKNOWN)
 		return;
 	tree_tell(tree, OP_MODIFY, dir, node, &told);
 	tree_tell(tree, OP_CLOSE_WRITE, dir, node, &told);

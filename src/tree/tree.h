@@ -25,18 +25,18 @@ typedef struct Told {
 	uint8_t replaced; /* FileType of what was put out of the way, 0 for nothing */
 	bool synthetic;   /* found by looking */
 	bool exchange;
-	bool initial;     /* part of what was there at the start */
+	bool initial; /* part of what was there at the start */
 	uint32_t mask, cookie;
 	int wd;
 	Root *root;
 	Dir *dir;         /* NULL for what concerns the root as such */
 	const char *name; /* length 0: the directory itself */
 	size_t name_length;
-	Node *node;       /* the entry; of a delete: still whole, with all below it */
-	Dir *from_dir;    /* moves */
+	Node *node;    /* the entry; of a delete: still whole, with all below it */
+	Dir *from_dir; /* moves */
 	const char *from_name;
 	size_t from_name_length;
-	int error;        /* unwatched: errno */
+	int error; /* unwatched: errno */
 } Told;
 
 typedef struct TreeSink {
@@ -47,8 +47,8 @@ typedef struct TreeSink {
 } TreeSink;
 
 typedef struct TreeOptions {
-	uint32_t mask;       /* NOTIFY_* beyond what the tree needs itself: MODIFY, OPEN, ... */
-	bool flat;           /* not recursive */
+	uint32_t mask; /* NOTIFY_* beyond what the tree needs itself: MODIFY, OPEN, ... */
+	bool flat;     /* not recursive */
 	bool follow, one_filesystem;
 	bool poll;           /* no watches */
 	double interval;     /* seconds between two looks at a polled directory */
@@ -61,24 +61,25 @@ typedef struct TreeOptions {
 struct Root {
 	Tree *tree;
 	uint16_t index;
-	bool check;        /* the way is to be walked again */
-	bool single;       /* a file, followed by name */
-	bool known;        /* existed at least once, so that `single` is decided */
-	bool waited;       /* was missing at the start, and that was allowed */
-	bool unsure;       /* its way cannot be watched: looked at by time */
-	Text *given;       /* as the user wrote it */
-	Text *prefix;      /* paths of events begin with this */
-	Text *real;        /* absolute, for the way */
-	Text *name;        /* single: the last component of prefix, told as name */
+	bool check;          /* the way is to be walked again */
+	bool single;         /* a file, followed by name */
+	bool known;          /* existed at least once, so that `single` is decided */
+	bool waited;         /* was missing at the start, and that was allowed */
+	bool unsure;         /* its way cannot be watched: looked at by time */
+	Text *given;         /* as the user wrote it */
+	Text *prefix;        /* paths of events begin with this */
+	Text *real;          /* absolute, for the way */
+	Text *name;          /* single: the last component of prefix, told as name */
 	Text *prefix_folder; /* single: the folder's part of prefix */
-	Pattern *match;    /* a root that was given as a pattern: what lies below its literal head; or NULL */
-	Text *folder;      /* single: the directory that is watched for it */
-	Text *leaf;        /* single: the last component on the disk, links followed */
-	Text *awaited;     /* while it is missing: the component that is missing */
-	Dir *top;          /* NULL while it is gone */
+	Pattern
+		*match; /* a root that was given as a pattern: what lies below its literal head; or NULL */
+	Text *folder;  /* single: the directory that is watched for it */
+	Text *leaf;    /* single: the last component on the disk, links followed */
+	Text *awaited; /* while it is missing: the component that is missing */
+	Dir *top;      /* NULL while it is gone */
 	Step **steps;
 	size_t step_count;
-	Identity file;     /* single: who the file is, to know a swapped link */
+	Identity file; /* single: who the file is, to know a swapped link */
 };
 
 /* Where a rename went: places only, never followed. */
@@ -96,22 +97,22 @@ struct Tree {
 	Pool pool;
 	Root **roots;
 	size_t root_count;
-	uint32_t generation;   /* directories moved so far: cached paths of older ones are checked */
-	bool ready;            /* the first look is over: from now on changes are told */
-	bool checks;           /* some root's way is to be walked */
-	bool starved;          /* out of memory: something could not even be noted for later */
-	bool full;             /* no watch is to be had until the next poll */
+	uint32_t generation; /* directories moved so far: cached paths of older ones are checked */
+	bool ready;          /* the first look is over: from now on changes are told */
+	bool checks;         /* some root's way is to be walked */
+	bool starved;        /* out of memory: something could not even be noted for later */
+	bool full;           /* no watch is to be had until the next poll */
 	bool limit_reached, limit_told;
-	Dir **pending;         /* stack of directories to scan */
+	Dir **pending; /* stack of directories to scan */
 	size_t pending_count, pending_size;
-	Dir **deferred;        /* those that were not where the index has them while records were unread */
+	Dir **deferred; /* those that were not where the index has them while records were unread */
 	size_t deferred_count, deferred_size;
 	uint64_t deferred_until;
-	double retry_at;       /* 0: nothing to retry (out of descriptors or memory) */
-	double poll_at;        /* 0: nothing is polled */
-	int64_t stamp;         /* file clock before the read or the listing under way */
-	int64_t gap;           /* file clock when the queue was last known to be empty before records were lost */
-	uint32_t skip_cookie;  /* second pair of an exchange that was told with the first */
+	double retry_at; /* 0: nothing to retry (out of descriptors or memory) */
+	double poll_at;  /* 0: nothing is polled */
+	int64_t stamp;   /* file clock before the read or the listing under way */
+	int64_t gap; /* file clock when the queue was last known to be empty before records were lost */
+	uint32_t skip_cookie; /* second pair of an exchange that was told with the first */
 	bool skips;
 	LastRename last;    /* that put something out of the way */
 	LastRename last_in; /* from outside */
@@ -148,15 +149,17 @@ Text *tree_path(Tree *tree, Dir *dir); /* borrowed until the next change; NULL o
 Root *tree_root_of(const Dir *dir);
 bool tree_is_below(const Dir *dir, const Dir *ancestor); /* or the same */
 /* `like` gives mask, cookie, wd, synthetic, replaced, initial; the rest is filled in. NULL out of memory. */
-Node *tree_create(Tree *tree, Dir *dir, const char *name, size_t length, FileType type, const Told *like);
+Node *tree_create(
+	Tree *tree, Dir *dir, const char *name, size_t length, FileType type, const Told *like);
 void tree_fill_type(Tree *tree, Dir *dir, Node *node); /* by a look, where it is unknown */
-void tree_insert(Tree *tree, Dir *dir, Node *node); /* silently; one made with node_new */
-void tree_empty(Tree *tree, Dir *top);              /* silently: all below */
-void tree_remove_top(Tree *tree, Dir *top);         /* silently: a whole root */
+void tree_insert(Tree *tree, Dir *dir, Node *node);    /* silently; one made with node_new */
+void tree_empty(Tree *tree, Dir *top);                 /* silently: all below */
+void tree_remove_top(Tree *tree, Dir *top);            /* silently: a whole root */
 void tree_delete(Tree *tree, Dir *dir, Node *node, const Told *like); /* like NULL: silently */
 /* What stands at the new place is dropped silently and named in `replaced`. Returns the node at its new place (a new
  * address: the name is inline), NULL out of memory: then the old one is deleted. */
-Node *tree_move(Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length, const Told *like);
+Node *tree_move(
+	Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length, const Told *like);
 int tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const Told *like);
 void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like);
 /* What was found by looking speaks as what is told: the content of a regular file follows its create. */
@@ -177,13 +180,15 @@ void tree_watch_died(Tree *tree, Dir *dir);
 /* --- scans (scan.c) ------------------------------------------------------------------------------------------------ */
 
 enum { SCAN_DEEP = 1, SCAN_REWATCH = 2, SCAN_COMPARE = 4 };
-void tree_retry(Tree *tree, Dir *dir); /* out of memory or descriptors: the directory is looked at again later */
-void tree_drop_dead(Tree *tree);       /* frees directories that left the index while they stood in a list */
+void tree_retry(Tree *tree,
+	Dir *dir); /* out of memory or descriptors: the directory is looked at again later */
+void tree_drop_dead(
+	Tree *tree); /* frees directories that left the index while they stood in a list */
 void tree_leave_trail(Tree *tree); /* its directories may have moved or gone */
 void tree_scan_later(Tree *tree, Dir *dir, unsigned how);
 /* Scans until nothing is pending or the time is over. True: there is more to do at once. */
 bool tree_work(Tree *tree, double until);
-void tree_poll(Tree *tree); /* everything without a watch is to be looked at now */
+void tree_poll(Tree *tree);             /* everything without a watch is to be looked at now */
 bool tree_is_settled(const Tree *tree); /* nothing pending, deferred or to be checked */
 double tree_deadline(const Tree *tree); /* 0: none */
 /* A descriptor of the directory, proven to be it; borrowed until tree_close_trail. */
