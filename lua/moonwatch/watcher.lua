@@ -229,6 +229,8 @@ function methods:entries(pattern)
    end
 end
 
+methods.changes = require("moonwatch.changes").changes
+
 watcher.ops = OPS
 watcher.always = ALWAYS
 

@@ -593,6 +593,24 @@ static uint32_t kernel_mask(uint32_t ops)
 	return mask;
 }
 
+/* _widen(ops): these are told as well from now on */
+static int l_widen(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	uint32_t ops = (uint32_t)luaL_checkinteger(L, 2);
+	if (watcher->watch.shared == NULL)
+		return 0;
+	Tree *tree = watcher->watch.tree;
+	uint32_t more = kernel_mask(ops) & ~tree->options.mask;
+	watcher->watch.view.options.ops |= ops;
+	tree->options.mask |= more;
+	for (size_t i = 0; more != 0 && i < tree->root_count; i++)
+		if (tree->roots[i]->top != NULL)
+			tree_scan_later(tree, tree->roots[i]->top, SCAN_DEEP | SCAN_REWATCH);
+	watch_look(&watcher->watch);
+	return 0;
+}
+
 static bool ask_filter(void *owner, const char *rel, size_t length, bool isdir)
 {
 	Watcher *watcher = owner;
@@ -806,6 +824,7 @@ static const luaL_Reg methods[] = {
 	{"stats", l_stats},
 	{"_entries", l_entries},
 	{"_subscribe", l_subscribe},
+	{"_widen", l_widen},
 	{"_unsubscribe", l_unsubscribe},
 	{"_add", l_add},
 	{"_start", l_start},
