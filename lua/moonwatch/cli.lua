@@ -78,7 +78,7 @@ local function unknown(word)
 end
 
 local function file_exists(path)
-   return require("moonwatch.core").system.type(path) ~= nil
+   return require("moonwatch.core").kind(path) ~= nil
 end
 
 -- A word that is no command is a script where it looks like one.

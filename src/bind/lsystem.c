@@ -4,7 +4,6 @@
  *
  * The module proper never touches process-wide state; what does is here, and called by the program only.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -16,7 +15,11 @@
 
 #include "bind/bind.h"
 #include "bind/core.h"
+#include "os/background.h"
+#include "os/lockfile.h"
+#include "os/pipe.h"
 #include "os/terminal.h"
+#include "os/user.h"
 
 static int push_done(lua_State *L, const char *subject, int error)
 {
@@ -55,6 +58,14 @@ static void set_integer(lua_State *L, const char *name, lua_Integer value)
 	lua_setfield(L, -2, name);
 }
 
+/* mkdir(path, mode) -> true, also where it is there */
+static int l_mkdir(lua_State *L)
+{
+	const char *path = bind_checkpath(L, 1, NULL);
+	int failed = mkdir(path, (mode_t)luaL_checkinteger(L, 2));
+	return push_done(L, path, failed < 0 && errno != EEXIST ? -errno : 0);
+}
+
 static const char *kind_of(mode_t mode)
 {
 	return S_ISDIR(mode) ? "directory" : S_ISREG(mode) ? "file" : "other";
@@ -75,46 +86,6 @@ static int l_stat(lua_State *L)
 	set_integer(L, "gid", status.st_gid);
 	set_integer(L, "size", status.st_size);
 	return 1;
-}
-
-/* type(path) -> "file", "directory", "other"; nil where there is nothing */
-static int l_type(lua_State *L)
-{
-	struct stat status;
-	if (stat(bind_checkpath(L, 1, NULL), &status) < 0)
-		lua_pushnil(L);
-	else
-		lua_pushstring(L, kind_of(status.st_mode));
-	return 1;
-}
-
-/* Reads the folder in a protected call, so that it is closed whatever happens. */
-static int read_names(lua_State *L)
-{
-	DIR *folder = lua_touserdata(L, 1);
-	struct dirent *entry;
-	lua_newtable(L);
-	for (lua_Integer i = 1; (entry = readdir(folder)) != NULL;) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		lua_pushstring(L, entry->d_name);
-		lua_rawseti(L, -2, i++);
-	}
-	return 1;
-}
-
-/* list(path) -> the names in a folder, in no order */
-static int l_list(lua_State *L)
-{
-	const char *path = bind_checkpath(L, 1, NULL);
-	DIR *folder = opendir(path);
-	if (folder == NULL)
-		return bind_fail(L, path, errno);
-	lua_pushcfunction(L, read_names);
-	lua_pushlightuserdata(L, folder);
-	int status = lua_pcall(L, 1, 1, 0);
-	closedir(folder);
-	return status == LUA_OK ? 1 : lua_error(L);
 }
 
 /* realpath(path) -> absolute, without links */
@@ -142,6 +113,40 @@ static int l_uid(lua_State *L)
 	return 1;
 }
 
+/* background() -> true in the child that goes on */
+static int l_background(lua_State *L)
+{
+	return push_done(L, "background", background_enter());
+}
+
+/* background_ready(): whoever started us may go */
+static int l_background_ready(lua_State *L)
+{
+	(void)L;
+	background_ready();
+	return 0;
+}
+
+/* become("name[:group]") -> true; this process is that user from now on */
+static int l_become(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 1);
+	User user;
+	int error = user_find(&user, name);
+	if (error == -ENOENT)
+		return bind_failf(L, ENOENT, "%s: no such user or group", name);
+	if (error < 0)
+		return bind_fail(L, name, -error);
+	if (!user_is_current(&user))
+		error = user_become(&user);
+	if (error == 0 &&
+		(setenv("HOME", user.home, 1) < 0 || setenv("USER", user.name, 1) < 0 ||
+			setenv("LOGNAME", user.name, 1) < 0))
+		error = -ENOMEM;
+	user_clear(&user);
+	return push_done(L, name, error);
+}
+
 /* ignore_sigpipe(): a reader who went away is an error of the write. What we start has it as ever. */
 static int l_ignore_sigpipe(lua_State *L)
 {
@@ -157,6 +162,51 @@ static int l_setenv(lua_State *L)
 	const char *value = luaL_optstring(L, 2, NULL);
 	int failed = value != NULL ? setenv(name, value, 1) : unsetenv(name);
 	return push_done(L, name, failed < 0 ? -errno : 0);
+}
+
+/* --- pid files ------------------------------------------------------------------------------------------------ */
+
+typedef struct PidFile {
+	int fd;
+	char *path;
+} PidFile;
+
+static int pid_file_close(lua_State *L)
+{
+	PidFile *file = lua_touserdata(L, 1);
+	if (file->path != NULL)
+		unlink(file->path);
+	pipe_close(&file->fd);
+	free(file->path);
+	file->path = NULL;
+	return 0;
+}
+
+static const Class pid_file_class = {.name = "moonwatch.pidfile", .close = pid_file_close};
+
+static int open_pid_file(PidFile *file, const char *path, pid_t *holder)
+{
+	int fd = lockfile_take(path, 0644, holder);
+	if (fd < 0)
+		return fd;
+	file->fd = fd;
+	file->path = strdup(path);
+	return file->path == NULL ? -ENOMEM : lockfile_write_pid(fd);
+}
+
+/* pid_file(path) -> an object that holds the file; nil, message, errno, and the process id of who holds it */
+static int l_pid_file(lua_State *L)
+{
+	const char *path = bind_checkpath(L, 1, NULL);
+	PidFile *file = bind_new(L, &pid_file_class, sizeof(*file), 0);
+	pid_t holder = 0;
+	file->fd = -1;
+	int error = open_pid_file(file, path, &holder);
+	if (error == 0)
+		return 1;
+	bind_fail(L, path, -error);
+	lua_pushinteger(L, holder);
+	return 4;
 }
 
 /* --- the terminal --------------------------------------------------------------------------------------------- */
@@ -187,10 +237,12 @@ static int l_is_foreground(lua_State *L)
 int open_system(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"escape", l_escape}, {"kernel", l_kernel},
-		{"stat", l_stat}, {"type", l_type}, {"list", l_list}, {"realpath", l_realpath},
-		{"pid", l_pid}, {"uid", l_uid}, {"ignore_sigpipe", l_ignore_sigpipe}, {"setenv", l_setenv},
-		{"isatty", l_isatty}, {"columns", l_columns}, {"is_foreground", l_is_foreground},
-		{NULL, NULL}};
+		{"stat", l_stat}, {"mkdir", l_mkdir}, {"realpath", l_realpath}, {"pid", l_pid},
+		{"uid", l_uid}, {"background", l_background}, {"background_ready", l_background_ready},
+		{"become", l_become}, {"pid_file", l_pid_file}, {"ignore_sigpipe", l_ignore_sigpipe},
+		{"setenv", l_setenv}, {"isatty", l_isatty}, {"columns", l_columns},
+		{"is_foreground", l_is_foreground}, {NULL, NULL}};
+	bind_class(L, &pid_file_class);
 	luaL_newlib(L, functions);
 	lua_setfield(L, 1, "system");
 	return 0;

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * socket.c - Unix sockets of the host.
- *
- * The lock is a POSIX one: it belongs to this process alone, so that what we fork does not hold it when we are gone, and
- * it names its holder. It is lost when any descriptor of the file is closed, so the file is opened once.
- *
- * Who gets the lock of a file that has just been removed has got nothing: the path is looked at again afterwards.
  */
 #include "os/socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "os/lockfile.h"
 #include "os/pipe.h"
 
 /* --- addresses ------------------------------------------------------------------------------------------------ */
@@ -79,42 +74,6 @@ static int check_folder(const char *path)
 	return error;
 }
 
-static int try_lock(int fd, pid_t *holder)
-{
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	if (fcntl(fd, F_SETLK, &lock) == 0)
-		return 0;
-	if (errno != EACCES && errno != EAGAIN)
-		return -errno;
-	lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	*holder = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? lock.l_pid : 0;
-	return -EADDRINUSE;
-}
-
-static bool is_at(int fd, const char *path)
-{
-	struct stat ours, there;
-	return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev &&
-		ours.st_ino == there.st_ino;
-}
-
-static int take_lock(Place *place, pid_t *holder)
-{
-	for (;;) {
-		int fd = open(place->lock_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-		if (fd < 0)
-			return -errno;
-		int error = try_lock(fd, holder);
-		if (error == 0 && is_at(fd, place->lock_path)) {
-			place->lock = fd;
-			return 0;
-		}
-		close(fd);
-		if (error < 0)
-			return error;
-	}
-}
-
 /* What lies at the path is stale: we have the lock. Only a socket is put out of the way. */
 static int remove_stale(const char *path)
 {
@@ -170,11 +129,10 @@ int socket_listen(Place *place, const char *path, pid_t *holder)
 	int error = name_place(place, path);
 	if (error == 0)
 		error = check_folder(path);
-	if (error == 0)
-		error = take_lock(place, holder);
-	if (error == 0)
-		error = bind_at(place);
-	return error;
+	if (error < 0)
+		return error;
+	place->lock = lockfile_take(place->lock_path, 0600, holder);
+	return place->lock < 0 ? place->lock : bind_at(place);
 }
 
 void socket_close(Place *place)

@@ -176,3 +176,13 @@ bool user_is_current(const User *user)
 	return user->uid == getuid() && user->uid == geteuid() && user->gid == getgid() &&
 		user->gid == getegid() && user->uid != 0;
 }
+
+int user_become(const User *user)
+{
+	if (setgroups(user->group_count, user->groups) < 0 ||
+		setresgid(user->gid, user->gid, user->gid) < 0 ||
+		setresuid(user->uid, user->uid, user->uid) < 0)
+		return -errno;
+	/* There must be no way back. */
+	return user->uid != 0 && setuid(0) == 0 ? -EPERM : 0;
+}

@@ -27,4 +27,8 @@ void user_clear(User *user); /* a zeroed one is fine */
 /* Nothing to do: this process already runs as that user and group. */
 bool user_is_current(const User *user);
 
+/* This process is that user from now on, for good: groups, group, then user. After a failure it is neither: end it.
+ * Returns 0 or a negative errno. */
+int user_become(const User *user);
+
 #endif

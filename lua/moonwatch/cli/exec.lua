@@ -136,13 +136,14 @@ end
 
 local function work(given, set, rule, requests)
    start(given, set)
-   local keys <const> = moonwatch.spawn("keys", obey_keys, rule, requests)
+   local world, runtimes = set.world, set.engine.runtimes
+   given.runtimes = runtimes
+   local keys = moonwatch.spawn("keys", obey_keys, rule, requests)
    if given.once then
       moonwatch.spawn("once", function() requests:put(first_status(set, rule)) end)
    end
    local status = requests:get()
    keys:cancel()
-   local world, runtimes = set.world, set.engine.runtimes
    set:stop()
    world.all_ended(runtimes, 86400)
    return status
@@ -164,7 +165,7 @@ function exec.run(given)
          return true
       end,
       signals = { "TERM", "INT", "HUP" },
-      at_once = function() host.kill_all(set.engine and set.engine.runtimes or {}) end,
+      at_once = function() host.kill_all(given.runtimes or {}) end,
    })
 end
 
