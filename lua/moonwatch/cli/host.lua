@@ -2,13 +2,14 @@
 --
 -- host.lua - a host at work: its rules from the first load to the polite end.
 --
--- One channel carries what is asked of the host, by signals or over the socket: "stop" and "reload" are done one after
--- the other, in the order they came.
+-- One channel carries what is asked of the host, by signals or over the socket: { verb = "stop" } and { verb = "reload",
+-- answer = channel } are done one after the other, in the order they came.
 
 local core = require "moonwatch.core"
 local exit = require "moonwatch.cli.exit"
 local logging = require "moonwatch.cli.logging"
 local moonwatch = require "moonwatch"
+local notify = require "moonwatch.cli.notify"
 local rules = require "moonwatch.rules"
 local supervise = require "moonwatch.cli.supervise"
 
@@ -28,23 +29,27 @@ end
 
 -- A new set of all scripts; nil, message, errno.
 function Host:load()
-   local set, message, errno = rules.load(self.given.script, {
-      log = self.log, jobs = self.given.jobs, arg = self.given.arg,
-   })
+   local given = self.given
+   require("moonwatch.cli.trust").check(given.script, self.user_id)
+   local set, message, errno = rules.load(given.script, { log = self.log, jobs = given.jobs, arg = given.arg })
    if not set then return nil, message, errno end
-   if #self.given.eval > 0 then
-      local ok, problem = rules.add_chunk(set, table.concat(self.given.eval, "\n"), self.given.arg)
+   if #given.eval > 0 then
+      local ok, problem = rules.add_chunk(set, table.concat(given.eval, "\n"), given.arg)
       if not ok then return nil, problem end
    end
    return set
 end
 
--- The watchers at work, one for each of the folders that rules share.
-local function distinct_watchers(set)
+local function count_of(count, word)
+   return count == 1 and "1 " .. word or count .. " " .. word .. "s"
+end
+
+-- The watchers at work, one for each of the places that rules share.
+function Host:watchers()
    local largest = {}
-   for _, runtime in ipairs(set.engine and set.engine.runtimes or {}) do
+   for _, runtime in ipairs(self.set.engine and self.set.engine.runtimes or {}) do
       local key = runtime.watcher and table.concat(runtime.spec.watch, "\0")
-      local other = largest[key]
+      local other = key and largest[key]
       if key and not (other and other:stats().directories >= runtime.watcher:stats().directories) then
          largest[key] = runtime.watcher
       end
@@ -52,42 +57,30 @@ local function distinct_watchers(set)
    return largest
 end
 
-function Host:directories()
-   local count = 0
-   for _, watcher in pairs(distinct_watchers(self.set)) do count = count + watcher:stats().directories end
-   return count
+-- The sum of a figure over all watchers.
+function Host:sum(name)
+   local sum = 0
+   for _, watcher in pairs(self:watchers()) do sum = sum + (watcher:stats()[name] or 0) end
+   return sum
 end
 
-function Host:start()
-   local set, message, errno = self:load()
-   if not set then load_failed(message, errno) end
-   self.set = set
-   self.is_loaded = true
-   exit.check(set:start())
+function Host:summary()
+   return ("watching %s for %s"):format(supervise.directories(self:sum "directories"),
+      count_of(#self.set.rules, "rule"))
 end
 
 -- The first line is for people who wait for it, whatever the log's level is.
 function Host:tell_ready()
-   local words = ("watching %s for %s"):format(supervise.directories(self:directories()),
-      #self.set.rules == 1 and "1 rule" or #self.set.rules .. " rules")
+   local words = self:summary()
    if self.given.log_format == "json" or self.sink.journal then
       self.log.info("%s", words)
    else
       exit.say("%s", words)
    end
+   notify.ready(words)
 end
 
 -- The end -------------------------------------------------------------------------------------------------------------
-
--- Waits for all that runs; what is asked to end has its own time to do so.
-function Host:finish()
-   local set = self.set
-   if not set.engine then return end
-   local world = set.world
-   self.runtimes = set.engine.runtimes
-   set:stop()
-   world.all_ended(self.runtimes, LONGEST)
-end
 
 -- Nothing may be left behind by an end that does not wait.
 function host.kill_all(runtimes)
@@ -98,8 +91,33 @@ function host.kill_all(runtimes)
    end
 end
 
-function Host:runtimes_at_work()
-   return self.runtimes or (self.set and self.set.engine and self.set.engine.runtimes) or {}
+-- Every rule with something at work: those of now, and those a reload has put aside.
+function Host:runtimes()
+   local all = {}
+   for _, group in ipairs(self.groups) do table.move(group.runtimes, 1, #group.runtimes, #all + 1, all) end
+   return all
+end
+
+-- Remembers what is to be waited for at the end; what has ended is forgotten.
+function Host:note_group(set)
+   local groups = { { world = set.world, runtimes = set.engine.runtimes } }
+   for _, group in ipairs(self.groups) do
+      for _, runtime in ipairs(group.runtimes) do
+         if runtime.running > 0 then
+            groups[#groups + 1] = group
+            break
+         end
+      end
+   end
+   self.groups = groups
+end
+
+-- Waits for all that runs; what is asked to end has its own time to do so.
+function Host:finish()
+   notify.stopping()
+   self.set:stop()
+   for _, runtime in ipairs(self:runtimes()) do runtime:stop() end
+   for _, group in ipairs(self.groups) do group.world.all_ended(group.runtimes, LONGEST) end
 end
 
 -- --once --------------------------------------------------------------------------------------------------------------
@@ -132,27 +150,55 @@ function Host:once_or_stop()
    return status
 end
 
--- The middle ----------------------------------------------------------------------------------------------------------
+-- Reload --------------------------------------------------------------------------------------------------------------
+
+-- A set that has taken over, or nil and why the old one goes on.
+function Host:succeed()
+   local loaded, set, message = pcall(self.load, self)
+   if not loaded then return nil, tostring(set) end
+   if not set then return nil, exit.tidy(message) end
+   local ok, problem = set:succeed(self.set)
+   return ok and set, problem
+end
 
 function Host:reload()
-   self.log.info "loading the scripts anew"
-   local set, message = self:load()
-   local ok = set
-   if set then ok, message = set:succeed(self.set) end
-   if not ok then
-      self.log.error("not loaded, the old rules go on: %s", exit.tidy(message))
-      return nil, message
+   notify.reloading()
+   local set, message = self:succeed()
+   if not set then
+      self.reloads.failed, self.reloads.error = self.reloads.failed + 1, message
+      self.log.error("not loaded anew, the old rules go on: %s", message)
+      notify.ready(self:summary())
+      return { ok = false, message = message }
    end
    self.set = set
+   self:at_work()
+   self.reloads.done, self.reloads.error = self.reloads.done + 1, nil
    self:tell_ready()
-   return true
+   return { ok = true, rules = #set.rules }
+end
+
+-- The middle ----------------------------------------------------------------------------------------------------------
+
+function Host:at_work()
+   self:note_group(self.set)
+   self.gauges:attach(self.set)
+end
+
+-- Does what is asked until that is to end.
+function Host:serve()
+   while true do
+      local request = self.requests:get()
+      if not request or request.verb == "stop" then return exit.DONE end
+      local result = self:reload()
+      if request.answer then request.answer:put(result) end
+   end
 end
 
 -- A line of Lua without rules is done when nothing of what it started is left.
 function Host:outlive(tasks, objects)
    while true do
       local now_tasks, now_objects = core.living()
-      if now_tasks <= tasks and now_objects <= objects then return end
+      if now_tasks <= tasks and now_objects <= objects then return exit.DONE end
       moonwatch.sleep(0.05)
    end
 end
@@ -161,24 +207,59 @@ function Host:is_mere_chunk()
    return #self.given.script == 0 and #self.set.rules == 0
 end
 
--- Does what is asked until that is to end.
-function Host:serve()
-   while true do
-      local request = self.requests:get()
-      if request == "stop" or request == nil then return exit.DONE end
-      self:reload()
+local function close(object)
+   if object then object:close() end
+end
+
+-- Listens for `moonwatch status` and its kind. Only a place that was asked for, or that is taken, is worth an end.
+function Host:listen()
+   local given = self.given
+   if given.no_socket or given.once then return end
+   local path, why = require("moonwatch.cli.place").of_host(given)
+   if not path then return self.log.debug("no control socket: %s", why) end
+   local listener, message, errno, holder = core.listen(path)
+   if listener then
+      self.listener, self.socket = listener, path
+      moonwatch.spawn("control", function() require("moonwatch.cli.control").serve(self, listener) end)
+   elseif errno == moonwatch.errno.EADDRINUSE then
+      exit.refused("%s: another host is at work there%s", exit.escape(path),
+         holder and (", process %d"):format(holder) or "")
+   elseif given.socket then
+      exit.refused("%s", message)
+   else
+      self.log.warn("no control socket: %s", message)
    end
 end
 
-function Host:main()
+function Host:start()
    local tasks, objects = core.living()
-   self:start()
-   if self:is_mere_chunk() then
-      self:outlive(tasks, objects)
-      return exit.DONE
-   end
+   local set, message, errno = self:load()
+   if not set then load_failed(message, errno) end
+   self.set = set
+   if self:is_mere_chunk() then return self:outlive(tasks, objects) end
+   if #self.given.script == 0 then self:listen() end
+   local progress = supervise.show_progress(function() return self:starting() end)
+   exit.check(set:start())
+   if progress then progress:cancel() end
+   self:at_work()
+end
+
+function Host:starting()
+   local list = {}
+   for watcher in pairs(self.set.world and self.set.world.watchers or {}) do list[#list + 1] = watcher end
+   return list
+end
+
+function Host:main()
+   local _ <close> = setmetatable({}, { __close = function() close(self.listener) end })
+   if #self.given.script > 0 then self:listen() end
+   local status = self:start()
+   if status then return status end
+   self.is_at_work = true
    self:tell_ready()
-   local status = self.given.once and self:once_or_stop() or self:serve()
+   core.system.background_ready()
+   notify.start_watchdog()
+   status = self.given.once and self:once_or_stop() or self:serve()
    self:finish()
    return status
 end
@@ -188,16 +269,43 @@ function Host:has_lost_terminal()
    return self.had_terminal and not core.system.isatty(2)
 end
 
--- A signal: before the rules are at work there is nothing to end politely.
+-- True where that is the end. Before the rules are at work there is nothing to end politely.
 function Host:on_signal(name, main)
    if name == "HUP" and not self:has_lost_terminal() then
-      self.requests:put("reload", 0)
+      self.requests:put { verb = "reload" }
       return false
-   elseif not self.is_loaded then
+   elseif self.is_at_work then
+      self.requests:put { verb = "stop" }
+   else
       main:cancel(name)
    end
-   self.requests:put("stop", 0)
    return true
+end
+
+-- What is asked by others ---------------------------------------------------------------------------------------------
+
+function Host:status(request)
+   return require("moonwatch.cli.report").of(self, request)
+end
+
+function Host:explain(path)
+   return self.set:explain(path)
+end
+
+-- The beginning -------------------------------------------------------------------------------------------------------
+
+local function write_pid_file(path)
+   local file, message, errno, holder = core.system.pid_file(path)
+   if not file and errno == moonwatch.errno.EADDRINUSE then
+      exit.refused("%s: held by process %d, which is at work", exit.escape(path), holder)
+   end
+   return exit.check(file, message)
+end
+
+-- Becomes another user, for good. Returns its id.
+local function drop_rights(name)
+   exit.check(core.system.become(name))
+   return core.system.uid()
 end
 
 --- A log on standard error, for commands that have rules and are no host.
@@ -207,15 +315,22 @@ end
 
 --- Runs a host with the given options: its status.
 function host.run(given)
+   if given.daemon then exit.check(core.system.background()) end
+   local pid_file = given.pid_file and write_pid_file(given.pid_file)
    local sink = logging.start { level = given.log_level, format = given.log_format }
    local self = setmetatable({
-      given = given, sink = sink, log = sink.log, requests = moonwatch.channel(), had_terminal = core.system.isatty(2),
+      given = given, sink = sink, log = sink.log, requests = moonwatch.channel(), groups = {},
+      user_id = given.user and drop_rights(given.user), had_terminal = core.system.isatty(2),
+      gauges = require("moonwatch.cli.gauges").new(), reloads = { done = 0, failed = 0 },
+      started = os.time(), started_at = moonwatch.now(),
    }, Host)
-   return supervise.run(function() return self:main() end, {
+   local status = supervise.run(function() return self:main() end, {
       signals = { "TERM", "INT", "HUP" },
       polite = function(name, main) return self:on_signal(name, main) end,
-      at_once = function() host.kill_all(self:runtimes_at_work()) end,
+      at_once = function() host.kill_all(self:runtimes()) end,
    })
+   close(pid_file)
+   return status
 end
 
 return host

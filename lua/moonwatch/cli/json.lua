@@ -35,6 +35,21 @@ function json.base64(bytes)
    return table.concat(out)
 end
 
+local function value_of(digit)
+   return LETTERS:find(digit, 1, true) - 1
+end
+
+--- The bytes that base64 stands for.
+function json.unbase64(text)
+   local out = {}
+   for four in text:gmatch "[%w+/][%w+/][%w+/=][%w+/=]" do
+      local n, pad = 0, select(2, four:gsub("=", ""))
+      for digit in four:gsub("=", "A"):gmatch "." do n = n << 6 | value_of(digit) end
+      out[#out + 1] = string.char(n >> 16 & 255, n >> 8 & 255, n & 255):sub(1, 3 - pad)
+   end
+   return table.concat(out)
+end
+
 -- The text with U+FFFD in place of each byte that is no UTF-8.
 local function readable(bytes)
    local out, from = {}, 1
@@ -81,10 +96,24 @@ function json.encode(value, order)
    return dkjson().encode(type(value) == "table" and lossless(value) or value, { keyorder = order })
 end
 
---- The value, or nil and a message.
+-- Puts the bytes back where they stand beside their text.
+local function restore(value)
+   local bytes = {}
+   for key, element in pairs(value) do
+      local plain = type(key) == "string" and type(element) == "string" and key:match "^(.*)_base64$"
+      if plain then bytes[plain] = json.unbase64(element) end
+      if type(element) == "table" then restore(element) end
+   end
+   for key, element in pairs(bytes) do
+      value[key], value[key .. "_base64"] = element, nil
+   end
+   return value
+end
+
+--- What `encode` has made into text, or nil and a message.
 function json.decode(text)
-   local value, _, message = dkjson().decode(text, 1, nil, nil, nil)
-   return value, message
+   local value, _, message = dkjson().decode(text)
+   return type(value) == "table" and restore(value) or value, message
 end
 
 return json

@@ -12,6 +12,7 @@ local logging = {}
 
 local PRIORITIES = { debug = "<7>", info = "<6>", warn = "<4>", error = "<3>" }
 local REPEATS = 20  -- of one message in a row within
+local HISTORY = 100 -- lines that are kept for `tail`, at least
 local WINDOW = 5    -- seconds; the rest is counted
 
 logging.levels = { "debug", "info", "warn", "error" }
@@ -56,7 +57,17 @@ function Sink:is_repeated(level, message, now)
    return false
 end
 
+-- The last lines, for those who come later.
+function Sink:keep(line)
+   local history = self.history
+   history[#history + 1] = line
+   if #history > 2 * HISTORY then
+      self.history = table.move(history, #history - HISTORY + 1, #history, 1, {})
+   end
+end
+
 function Sink:write(line, level, message)
+   self:keep(line)
    for listener in pairs(self.listeners) do listener(line, level, message) end
    if self:is_repeated(level, message, os.time()) then return end
    self:tell_lost()
@@ -66,7 +77,7 @@ end
 --- Sets up the log of this process. options: level, format. Returns the sink: `listeners` is a set of functions that are
 -- called with (line, level, message).
 function logging.start(options)
-   local sink = setmetatable({ lost = 0, listeners = {} }, Sink)
+   local sink = setmetatable({ lost = 0, listeners = {}, history = {} }, Sink)
    sink.journal = os.getenv "JOURNAL_STREAM" ~= nil and options.format ~= "json"
    sink.log = log.new {
       level = options.level or "info", format = options.format or "text",

@@ -1,0 +1,47 @@
+-- SPDX-License-Identifier: MIT
+--
+-- report.lua - what a host says of itself when it is asked for its status: plain data.
+
+local core = require "moonwatch.core"
+local json = require "moonwatch.cli.json"
+local moonwatch = require "moonwatch"
+
+local report = {}
+
+-- Bytes of this process in memory.
+local function resident()
+   local file = io.open "/proc/self/status"
+   local text = file and file:read "a" or ""
+   if file then file:close() end
+   local kilobytes = tonumber(text:match "VmRSS:%s*(%d+)")
+   return kilobytes and kilobytes * 1024
+end
+
+local function rules_of(host)
+   local rows = {}
+   for i, rule in ipairs(host.set.rules) do rows[i] = rule:status() end
+   return json.list(rows)
+end
+
+local FIGURES = { "directories", "entries", "watches", "polled", "overflows", "rescans", "queued", "coalesced" }
+
+local function watching(host)
+   local figures = {}
+   for _, name in ipairs(FIGURES) do figures[name] = host:sum(name) end
+   local limits = moonwatch.limits()
+   figures.limit = limits and limits.max_user_watches
+   return figures
+end
+
+--- The status of a host; request.detail asks for the busiest folders too.
+function report.of(host, request)
+   return {
+      version = moonwatch.version, pid = core.system.pid(), scripts = json.list(host.given.script),
+      started = host.started, uptime = moonwatch.now() - host.started_at, socket = host.socket,
+      log_level = host.log.level, rules = rules_of(host), watching = watching(host), events = host.gauges.events,
+      latency = host.gauges:latency(), memory = resident(), reloads = host.reloads,
+      busiest = request.detail and json.list(host.gauges:busiest()) or nil,
+   }
+end
+
+return report
