@@ -16,11 +16,14 @@
 --
 -- doc/rules.md is the reference of the rule language.
 
+local budget = require "moonwatch.rule.budget"
 local log = require "moonwatch.rule.log"
 local script_require = require "moonwatch.rule.require"
 local rule_set = require "moonwatch.rule.set"
 
 local rules = {}
+
+local sethook = debug.sethook
 
 -- Sets -----------------------------------------------------------------------------------------------------------
 
@@ -44,7 +47,7 @@ function rules.new(options)
    local logger = options.log or rules.log
    return rule_set.new {
       jobs = options.jobs, max_errors = options.max_errors, base = base_once(), on_declare = options.on_declare,
-      log = logger,
+      log = logger, budget = options.budget or 10,
       world = function()
          return require "moonwatch.rule.world".new { log = logger, budget = options.budget }
       end,
@@ -155,6 +158,7 @@ local function files_of(path)
 end
 
 local function with_traceback(err)
+   sethook() -- as in rule/action.lua
    if type(err) ~= "string" then
       return ("(error is a %s)"):format(type(err))
    end
@@ -168,7 +172,11 @@ local function run_chunk(set, chunk, name, arg)
    if not loaded then
       return nil, message
    end
+   local moonwatch = require "moonwatch"
+   local thread = coroutine.running()
+   budget.arm(thread, moonwatch, set.options.budget)
    local ok, err = xpcall(loaded, with_traceback, table.unpack(arg or {}))
+   budget.disarm(thread)
    if not ok then
       return nil, err
    end
@@ -216,6 +224,7 @@ function rules.load(paths, options)
       for _, file in ipairs(files) do
          local ok, problem, code = rules.add(set, file, options.arg)
          if not ok then
+            set:discard()
             return nil, problem, code
          end
       end

@@ -237,15 +237,20 @@ function set:succeed(old)
    return succession.succeed(self, old)
 end
 
+-- Ends the tasks that the scripts have spawned.
+function set:discard()
+   for task in pairs(self.tasks or {}) do
+      task:cancel "its rules have ended"
+   end
+end
+
 -- Starts nothing more and watches no more; what still runs here goes on, but for services.
 function set:retire()
    for _, runtime in ipairs(self.engine.runtimes) do
       runtime:retire()
    end
    self.world.close()
-   for task in pairs(self.tasks or {}) do
-      task:cancel "its rules have ended"
-   end
+   self:discard()
    for _, rule in ipairs(self.rules) do
       hidden[rule].runtime = nil
    end
