@@ -59,12 +59,12 @@ rules.log = log.new()
 
 -- The set of this Lua state: its rules start when the loop next turns.
 local function start_soon(set)
-   if set.is_starting then
+   if set.is_scheduled then
       return
    end
-   set.is_starting = true
+   set.is_scheduled = true
    require "moonwatch".spawn("rules", function()
-      set.is_starting = false
+      set.is_scheduled = false
       local ok, message = set:start()
       if not ok then
          error(message, 0)

@@ -87,7 +87,7 @@ function engine:tick()
       self.armed = deadline
       self.world.rearm(deadline)
    end
-   self:tell_end()
+   self.world.on_end()
 end
 
 -- A runtime has something to start.
@@ -119,14 +119,7 @@ function engine.finished(_, run, outcome)
    local self = owner.engine
    owner:finished(run, outcome, self:now())
    self:pump()
-   self:tell_end()
-end
-
--- Something may have become idle that somebody waits for.
-function engine:tell_end()
-   if self.world.on_end then
-      self.world.on_end()
-   end
+   self.world.on_end()
 end
 
 function engine:is_idle()

@@ -25,9 +25,7 @@ local function started(rule)
    if not inside then
       declare.misuse("a rule expected: call it as rule:method()")
    end
-   if not inside.runtime then
-      assert(inside.set:start())
-   end
+   assert(inside.set:start())
    return inside.runtime, inside
 end
 
@@ -213,12 +211,7 @@ function join(self, rule)
    return true
 end
 
--- Watches everything and starts the rules: true, or nil, message, errno with nothing left at work.
-function set:start()
-   if self.engine then
-      return true
-   end
-   self:prepare()
+local function watch_all(self)
    for _, runtime in ipairs(self.engine.runtimes) do
       local ok, message, errno = self.world.watch(runtime)
       if not ok then
@@ -230,6 +223,29 @@ function set:start()
       runtime:start()
    end
    return true
+end
+
+-- Watches everything and starts the rules: true, or nil, message, errno with nothing left at work. Where a start is
+-- under way already it waits for that.
+function set:start()
+   local world = self.world
+   if self.is_starting then
+      repeat
+         world.wait_for_an_end()
+      until not self.is_starting
+      return table.unpack(self.start_result, 1, 3)
+   elseif self.engine then
+      return true
+   end
+   self:prepare()
+   world = self.world
+   self.is_starting, self.start_result = true, { nil, "not started", 125 }
+   local _ <close> = setmetatable({}, { __close = function()
+      self.is_starting = false
+      world.on_end()
+   end })
+   self.start_result = table.pack(watch_all(self))
+   return table.unpack(self.start_result, 1, 3)
 end
 
 -- Takes over from a set at work (a reload): true, or nil, message, errno with that one as it was.
