@@ -212,3 +212,37 @@ describe("net changes of random work lead to the tree as it is", function()
    runs("path by path, held until writers have closed", { settle = 1, max_wait = 3, each = true, complete = true },
       { writers = true, put_back = true, hand_over = true })
 end)
+
+describe("a stream of events that makes no sense", function()
+   local OPS = { "create", "modify", "close_write", "attrib", "delete", "move", "move", "gone", "back" }
+   local TYPES = { "file", "directory", "link" }
+
+   local function random_event(random)
+      local event = { op = OPS[random(#OPS)], rel = random_path(random), root = "r", type = TYPES[random(4)] }
+      if event.op == "gone" or event.op == "back" then event.rel = "" end
+      event.path = event.rel == "" and "r" or "r/" .. event.rel
+      event.synthetic, event.whole, event.moved_to = random(3) == 1, random(2) == 1, random(5) == 1
+      event.replaced = random(3) == 1 and TYPES[random(3)] or nil
+      if event.op == "move" then
+         event.from_rel, event.exchange = random_path(random), random(3) == 1
+         event.from = "r/" .. event.from_rel
+      end
+      return event
+   end
+
+   it("does no harm", function()
+      for seed = 1, SEEDS do
+         math.randomseed(seed)
+         local settle <close> = core.settle { settle = 1, max_wait = 5, each = seed % 2 == 0, complete = seed % 3 == 0 }
+         local batch = {}
+         for now = 1, STEPS do
+            settle:feed(random_event(math.random), now)
+            if math.random(5) == 1 then batch = settle:take(now) or batch end
+            if math.random(15) == 1 then settle:merge(batch) end
+            if math.random(15) == 1 then settle:load(settle:dump()) end
+         end
+         settle:take(math.huge)
+         assert.equal(0, settle:pending())
+      end
+   end)
+end)

@@ -31,10 +31,7 @@ typedef struct Netting {
 	Overlay *o;
 	Picks *picks;
 	Batch *batch;
-	Place *temporaries;  /* linked by `waiting` */
-	size_t first_change; /* of this batch */
 	uint32_t serial;
-	unsigned temporary_count;
 } Netting;
 
 /* --- what is to be told ------------------------------------------------------------------------------------------ */
@@ -363,21 +360,25 @@ static int put_by_exchange(Netting *n, Place *place)
 	return 0;
 }
 
+/* A name that nobody has, picked like those that are told: where memory runs out, what stands there is told later. */
 static Place *temporary_place(Netting *n, const Place *beside)
 {
-	char name[48];
-	int length = snprintf(name, sizeof name, ".moonwatch-%u", ++n->temporary_count);
-	Place *place = calloc(1, sizeof *place + (size_t)length);
-	if (place == NULL)
+	char name[32];
+	for (unsigned number = 1;; number++) {
+		int length = snprintf(name, sizeof name, ".moonwatch-%u", number);
+		Place *place = overlay_spare_place(n->o, beside->parent, name, (size_t)length);
+		if (place == NULL)
+			return NULL;
+		if (place->known)
+			continue;
+		place->known = true;
+		place->first = beside->first;
+		place->last = beside->last;
+		if (picks_add(n->picks, place) == 0)
+			return place;
+		place_release(n->o, place);
 		return NULL;
-	memcpy(place->name, name, (size_t)length);
-	place->name_length = (uint16_t)length;
-	place->parent = beside->parent;
-	place->first = beside->first;
-	place->last = beside->last;
-	place->waiting = n->temporaries;
-	n->temporaries = place;
-	return place;
+	}
 }
 
 /* Breaks a ring: whoever has `place` leaves it for the time being, to a name beside `beside`. */
@@ -542,18 +543,6 @@ static int tell_modified(Netting *n)
 
 /* --- all of it --------------------------------------------------------------------------------------------------- */
 
-/* Where memory ran out an entry may still stand under a temporary name: it has none in the tree before. */
-static void free_temporaries(Place *place)
-{
-	while (place != NULL) {
-		Place *next = place->waiting;
-		if (place->was != NULL)
-			place->was->was = NULL;
-		free(place);
-		place = next;
-	}
-}
-
 /* Also what is silent about itself, so that nothing of a dead directory is left over. */
 static int pick_dead(Picks *picks)
 {
@@ -584,7 +573,10 @@ static void release_picks(Overlay *o, Picks *picks)
 	for (size_t i = 0; i < picks->count; i++) {
 		Place *place = picks->places[i];
 		place->picked = false;
-		place_release(o, place);
+		if (place->state == PLACE_CLEAN && place_is_dirty(place))
+			place_touch(o, place);
+		else
+			place_release(o, place);
 	}
 	picks->count = 0;
 }
@@ -593,7 +585,6 @@ int netting_tell(Overlay *o, Picks *picks, Batch *batch)
 {
 	Netting n = {.o = o, .picks = picks, .batch = batch};
 	int error = tell_all(&n);
-	free_temporaries(n.temporaries);
 	release_picks(o, picks);
 	if (o->dirty == 0)
 		overlay_forget(o);

@@ -221,6 +221,11 @@ static Place *find_place(Overlay *o, Entry *parent, const char *name, size_t len
 	return place_new(o, parent, hash, name, length);
 }
 
+Place *overlay_spare_place(Overlay *o, Entry *parent, const char *name, size_t length)
+{
+	return find_place(o, parent, name, length);
+}
+
 /* --- states ------------------------------------------------------------------------------------------------------ */
 
 bool place_is_continued(const Place *place)

@@ -125,6 +125,9 @@ void overlay_clear(Overlay *o); /* frees all; to be initialised again before fur
 /* The place of a path in the tree of now, made if need be. NULL out of memory. `cache`: 0 or 1. */
 Place *overlay_place(Overlay *o, const PathRef *path, int cache);
 
+/* The place of a name in a directory, made if need be; `known` says whether anybody ever had it. */
+Place *overlay_spare_place(Overlay *o, Entry *parent, const char *name, size_t length);
+
 /* What events do to the tree of now. All take the place of its path; none moves a Place or fails but by -ENOMEM.
  * Afterwards the places may be gone. */
 int overlay_create(Overlay *o, Place *place, FileType type, FileType replaced, uint8_t unclosed);
