@@ -1,0 +1,258 @@
+-- SPDX-License-Identifier: MIT
+--
+-- run_spec.lua - rule scripts in the host, run as a program.
+
+local helper = require "support.helper"
+
+local function script(text, dir)
+   dir = dir or helper.folder()
+   helper.write(dir .. "/rules.lua", text)
+   return dir
+end
+
+local function environment(dir)
+   return { XDG_RUNTIME_DIR = dir .. "/run" }
+end
+
+local function run(dir, ...)
+   helper.mkdir(dir .. "/run")
+   return helper.run({ helper.host, ... }, { cwd = dir, env = environment(dir), timeout = 20 })
+end
+
+local function start(dir, ...)
+   helper.mkdir(dir .. "/run")
+   local program = helper.start({ helper.host, ... }, { cwd = dir, env = environment(dir) })
+   program:wait_for "watching %d+ director"
+   return program
+end
+
+local COUNT = [[
+rule "count" { watch = "in", settle = 0.01, run = { "sh", "-c", "echo run >>out" } }
+]]
+
+describe("moonwatch SCRIPT.lua", function()
+   it("says how much it watches, runs its rules, and ends politely with 0", function()
+      for _, name in ipairs { "TERM", "INT" } do
+         local dir = script 'rule "show" { watch = "in", settle = 0.01, each = { "echo", "saw", "{name}" } }'
+         helper.mkdir(dir .. "/in/sub")
+         local program = start(dir, "rules.lua")
+         helper.write(dir .. "/in/sub/a b", "")
+         program:wait_for "saw a b\n"
+         program:signal(name)
+         local result = program:wait()
+         assert.equal(0, result.status)
+         assert.equal("saw a b\n", result.out)
+         assert.matches("^moonwatch: watching 2 directories for 1 rule\n", result.err)
+      end
+   end)
+
+   it("gives the script its arguments", function()
+      local dir = script 'print(arg[0], arg[1], arg[2], ...) rule "r" { watch = ".", start = true, run = { "true" } }'
+      assert.same({ status = 0, out = "rules.lua\tone\t-x\tone\t-x\n", err = "moonwatch: watching 2 directories for 1 rule\n" },
+         run(dir, "--once", "--log-level", "warn", "rules.lua", "one", "-x"))
+   end)
+
+   it("works as a #! line", function()
+      local dir = script("#!" .. helper.host .. "\n" .. 'print("up", ...) rule "r" { watch = ".", run = { "true" } }')
+      os.execute("chmod +x " .. helper.quote(dir .. "/rules.lua"))
+      local program = helper.start({ "./rules.lua", "one" }, { cwd = dir, env = environment(dir) })
+      program:wait_for "watching"
+      program:signal "TERM"
+      local result = program:wait()
+      assert.equal(0, result.status)
+      assert.equal("up\tone\n", result.out)
+   end)
+
+   it("refuses a script that is not there with 1", function()
+      assert.same({ status = 1, out = "", err = "moonwatch: none.lua: No such file or directory\n" },
+         run(helper.folder(), "none.lua"))
+   end)
+
+   it("refuses a script error with 2: file and line", function()
+      local dir = script "\nrule 'x' {"
+      local result = run(dir, "rules.lua")
+      assert.equal(2, result.status)
+      assert.matches("^moonwatch: rules%.lua:2: ", result.err)
+   end)
+
+   it("names the nearest key of an unknown one, and its line", function()
+      local dir = script "\nrule 'x' { watch = '.', run = { 'true' }, settel = 1 }"
+      local result = run(dir, "rules.lua")
+      assert.equal(2, result.status)
+      assert.matches('^moonwatch: rules%.lua:2: rule "x": unknown key "settel" %(did you mean "settle"%?%)\n', result.err)
+   end)
+
+   it("shows the traceback of an error in a script, without our own files", function()
+      local dir = script "local function inner() error 'boom' end\ninner()"
+      local result = run(dir, "rules.lua")
+      assert.equal(2, result.status)
+      assert.matches("^moonwatch: rules%.lua:1: boom\nstack traceback:\n\trules%.lua:1: in .*\n\trules%.lua:2: in main chunk\n$",
+         result.err)
+   end)
+
+   it("refuses what cannot be watched with 1", function()
+      local dir = script 'rule "r" { watch = "nowhere", run = { "true" } }'
+      local result = run(dir, "rules.lua")
+      assert.equal(1, result.status)
+      assert.matches('^moonwatch: rule "r": .*nowhere: No such file or directory\n$', result.err)
+   end)
+
+   it("goes on after an error in a rule", function()
+      local dir = script [[
+         rule "bad" { watch = "in", settle = 0.01, each = function() error "boom" end }
+         rule "good" { watch = "in", settle = 0.01, each = function(change) print("good", change.name) io.stdout:flush() end }
+      ]]
+      helper.mkdir(dir .. "/in")
+      local program = start(dir, "rules.lua")
+      helper.write(dir .. "/in/a", "")
+      program:wait_for "good\ta"
+      program:wait_for "rules%.lua:1: boom\n.*stack traceback"
+      helper.write(dir .. "/in/b", "")
+      program:wait_for "good\tb"
+   end)
+
+   it("ends at once at a second signal, with 128 + n, and leaves no command behind", function()
+      local dir = script [[rule "r" { watch = ".", start = true, grace = 60,
+         run = { "sh", "-c", "trap '' TERM; echo $$; exec sleep 60" } }]]
+      local program = start(dir, "rules.lua")
+      local pid = program:wait_for "(%d+)\n"
+      program:signal "TERM"
+      helper.eventually(function()
+         program:signal "INT"
+         return not program:running()
+      end)
+      assert.equal(130, program:wait().status)
+      helper.eventually(function() return not helper.exists("/proc/" .. pid .. "/cwd") end)
+   end)
+
+   it("ends when its script calls stop", function()
+      local dir = script 'rule "r" { watch = ".", start = true, run = function() moonwatch.stop() end }'
+      assert.equal(0, run(dir, "rules.lua").status)
+   end)
+
+   it("needs less than 4 MiB for an empty script", function()
+      local dir = script ""
+      local program = start(dir, "rules.lua")
+      local kilobytes = tonumber(helper.read(("/proc/%d/status"):format(program.pid)):match "VmRSS:%s*(%d+)")
+      -- The sanitizers take what they like.
+      if not helper.build:find "sanitize" then assert.is_true(kilobytes < 4096, kilobytes .. " kB") end
+   end)
+end)
+
+describe("moonwatch run", function()
+   it("takes several scripts and folders of them, each with its own globals", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/d/a.lua", 'assert(shared == nil) shared = 1 print "a"')
+      helper.write(dir .. "/d/b.lua", 'assert(shared == nil) shared = 1 print "b"')
+      helper.write(dir .. "/d/c.txt", "no Lua")
+      helper.write(dir .. "/e.lua", 'assert(shared == nil) print("e", ...)')
+      local result = run(dir, "run", "--once", "d", "e.lua", "--", "x")
+      assert.same({ status = 0, out = "a\nb\ne\tx\n", err = "moonwatch: watching 0 directories for 0 rules\n" }, result)
+   end)
+
+   it("does with --once what `start` asks, and ends with the status of what failed", function()
+      local function once(text) return run(script(text), "run", "--once", "rules.lua").status end
+      assert.equal(0, once 'rule "r" { watch = ".", start = true, run = { "true" } }')
+      assert.equal(0, once 'rule "r" { watch = ".", run = { "false" } }')
+      assert.equal(5, once 'rule "r" { watch = ".", start = true, run = { "sh", "-c", "exit 5" } }')
+      assert.equal(137, once 'rule "r" { watch = ".", start = true, run = { "sh", "-c", "kill -9 $$" } }')
+      assert.equal(1, once 'rule "r" { watch = ".", start = true, run = function() error "x" end }')
+   end)
+
+   it("runs at most --jobs at a time", function()
+      local dir = script [[
+         for i = 1, 3 do rule("r" .. i) { watch = ".", start = true,
+            run = { "sh", "-c", "mkdir busy && sleep 0.05 && rmdir busy" } } end
+      ]]
+      assert.equal(0, run(dir, "run", "--once", "--jobs", "1", "rules.lua").status)
+   end)
+
+   it("logs as it is asked to", function()
+      local dir = script 'log.debug "low" log.info("%d", 7) log.warn "odd\\nline" log.error "high"'
+      local function lines(...)
+         return (run(dir, "run", "--once", ...).err:gsub("moonwatch: watching[^\n]*\n", ""):gsub("%d+%-%d+%-%d+ %d+:%d+:%d+", "T"))
+      end
+      assert.equal("T debug low\nT info  7\nT warn  odd\n   line\nT error high\n", lines("--log-level", "debug", "rules.lua"))
+      assert.equal("T error high\n", lines("--log-level", "error", "rules.lua"))
+      local json = lines("--log-level", "warn", "--log-format", "json", "rules.lua")
+      assert.matches('^{"time":%d+%.%d+,"level":"warn","message":"odd\\nline"}\n'
+         .. '{"time":%d+%.%d+,"level":"error","message":"high"}\n$', json)
+   end)
+
+   it("names what is wrong on its command line", function()
+      local function wrong(message, ...)
+         assert.same({ status = 2, out = "", err = "moonwatch: run: " .. message .. "\nTry 'moonwatch run --help'.\n" },
+            run(helper.folder(), ...))
+      end
+      wrong("a script is missing", "run")
+      wrong("a script is missing", "--once")
+      wrong("'many' is not a whole number above 0", "run", "--jobs", "many", "x.lua")
+      wrong("argument for option '--log-level' must be one of 'debug', 'info', 'warn', 'error'", "--log-level", "loud", "x.lua")
+   end)
+end)
+
+describe("moonwatch -e", function()
+   it("runs a line of Lua, with arguments, and ends when nothing is left to do", function()
+      assert.same({ status = 0, out = "hi\ta\tb\n", err = "" }, run(helper.folder(), "-e", 'print("hi", ...)', "a", "b"))
+      assert.same({ status = 0, out = "late\n", err = "" },
+         run(helper.folder(), "-e", 'spawn(function() sleep(0.1) print "late" end)'))
+   end)
+
+   it("runs rules", function()
+      local dir = helper.folder()
+      local program = start(dir, "-e", 'rule "r" { watch = "*.txt", settle = 0.01, each = { "echo", "{name}" } }')
+      helper.write(dir .. "/a.txt", "")
+      program:wait_for "a%.txt\n"
+      program:signal "TERM"
+      assert.equal(0, program:wait().status)
+   end)
+
+   it("refuses an error with 2", function()
+      local result = run(helper.folder(), "-e", "error 'boom'")
+      assert.equal(2, result.status)
+      assert.matches("^moonwatch: %(command line%):1: boom\n", result.err)
+   end)
+end)
+
+describe("a reload", function()
+   it("comes with HUP and takes the script as it is now", function()
+      local dir = script 'rule "a" { watch = "in", settle = 0.01, each = { "echo", "old", "{name}" } }'
+      helper.mkdir(dir .. "/in")
+      local program = start(dir, "rules.lua")
+      helper.write(dir .. "/in/1", "")
+      program:wait_for "old 1\n"
+      script('rule "a" { watch = "in", settle = 0.01, each = { "echo", "new", "{name}" } }', dir)
+      program:signal "HUP"
+      program:wait_for "watching.*watching"
+      helper.write(dir .. "/in/2", "")
+      program:wait_for "new 2\n"
+   end)
+
+   it("leaves the old rules at work where the script has an error", function()
+      local dir = script(COUNT)
+      helper.mkdir(dir .. "/in")
+      local program = start(dir, "rules.lua")
+      script("rule 'count' { watch = ", dir)
+      program:signal "HUP"
+      program:wait_for "not loaded anew, the old rules go on: rules%.lua:1: "
+      helper.write(dir .. "/in/1", "")
+      helper.eventually(function() return helper.exists(dir .. "/out") end)
+      program:signal "TERM"
+      assert.equal(0, program:wait().status)
+   end)
+
+   it("does not disturb a running job", function()
+      local dir = script [[rule "slow" { watch = "in", settle = 0.01,
+         run = { "sh", "-c", "echo begin; while [ ! -e go ]; do sleep 0.01; done; echo end" } }]]
+      helper.mkdir(dir .. "/in")
+      local program = start(dir, "rules.lua")
+      helper.write(dir .. "/in/1", "")
+      program:wait_for "begin\n"
+      program:signal "HUP"
+      program:wait_for "watching.*watching"
+      helper.write(dir .. "/go", "")
+      program:wait_for "begin\nend\n"
+      program:signal "TERM"
+      assert.equal("begin\nend\n", program:wait().out)
+   end)
+end)
