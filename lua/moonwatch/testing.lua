@@ -606,15 +606,28 @@ function World:rule(name)
    return rule
 end
 
--- Feeds events that were recorded from a real tree: a list of tables with op, path and `time` (seconds); the clock
--- moves as it did then.
+-- What an event did to the tree, where it was recorded.
+local function apply(tree, event)
+   if event.op == "delete" or event.op == "move" then
+      tree[event.op == "move" and event.from or event.path] = nil
+   end
+   if event.op ~= "delete" and event.path then
+      tree[event.path] = tree[event.path] or { type = event.type or (event.isdir and "directory") or "file" }
+   end
+end
+
+-- Feeds events that were recorded from a real tree: a list of tables with op, path and `time` (seconds), as
+-- `moonwatch events --json` prints them; the clock moves as it did then.
 function World:replay(events)
    local first = events[1] and events[1].time or 0
    local start = self.time
    for _, event in ipairs(events) do
       local at = start + (event.time or first) - first
       self:pass(math.max(0, at - self.time))
-      tell(self, event.op, event.path, { from = event.from, type = event.type, isdir = event.isdir or false })
+      if event.path then
+         apply(self.tree, event)
+         tell(self, event.op, event.path, { from = event.from, type = event.type, isdir = event.isdir or false })
+      end
    end
    return self
 end

@@ -675,3 +675,20 @@ at("13:30", function() log.info "at" end)
       assert.equal(1, count)
    end)
 end)
+
+describe("a replay", function()
+   it("feeds what was recorded, at the times of then", function()
+      local world = load_script 'rule "r" { watch = "src", settle = 0.2, run = { "x", "{rels}" } }'
+      world:replay {
+         { op = "create", path = "src/a", time = 100 },
+         { op = "close_write", path = "src/a", time = 100 },
+         { op = "create", path = "src/t", time = 101 },
+         { op = "close_write", path = "src/t", time = 101.1 },
+         { op = "move", path = "src/b", from = "src/t", time = 101.2 },
+         { op = "delete", path = "src/a", time = 103 },
+      }
+      world:pass(1)
+      assert.same({ "x a", "x b", "x a" }, ran(world))
+      assert.same({ 0.2, 1.4, 3.2 }, times(world))
+   end)
+end)

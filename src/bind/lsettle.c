@@ -508,7 +508,7 @@ static void push_change(lua_State *L, const Batch *batch, const Change *change)
 
 /* --- methods ----------------------------------------------------------------------------------------------------- */
 
-/* feed(event [, now]) */
+/* feed(event [, now]): is it an event that can change something, and not overflow, gone, back, unwatched, open ...? */
 static int l_feed(lua_State *L)
 {
 	SettleObject *object = check(L);
@@ -524,7 +524,8 @@ static int l_feed(lua_State *L)
 		bind_misuse(L, "an event expected, got %s", luaL_typename(L, 2));
 	if (event.path.dir != NULL)
 		check_memory(L, settle_feed(&object->settle, &event, now));
-	return 0;
+	lua_pushboolean(L, event.op >= OP_CREATE && event.op <= OP_MOVE);
+	return 1;
 }
 
 static int l_deadline(lua_State *L)

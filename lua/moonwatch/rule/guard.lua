@@ -13,9 +13,6 @@ local SHOWN = 5 -- how many paths a message names
 
 -- An event comes in: is its item at work?
 function guard.note(runtime, event)
-   if not runtime.spec.guard then
-      return
-   end
    runtime.held_changes = runtime.held_changes and runtime.held_changes + 1
    if not runtime.spec.each then
       runtime.outside = runtime.outside or runtime.running == 0

@@ -48,6 +48,10 @@ function runtime.new(engine, spec, rule)
       self.outputs = spec.outputs and engine.world.pattern(spec.outputs)
       self:new_gatherer()
    end
+   function self.on_look(now)
+      self.gather_timer = nil
+      self:look(now)
+   end
    return self
 end
 
@@ -107,16 +111,24 @@ end
 
 -- Gathering ------------------------------------------------------------------------------------------------------
 
+-- An event of the rule's watcher, in their order. Is it one that can change something?
 function runtime:feed(event, now)
-   if self.paused == "drop" or self:is_output(event, now) then
-      return
+   if (self.paused or self.outputs) and self:is_ignored(event) then
+      return true
    end
-   guard.note(self, event)
-   self.gather:feed(event, now)
+   if self.spec.guard then
+      guard.note(self, event)
+   end
+   local is_change = self.gather:feed(event, now)
    local timer = self.gather_timer
-   if not timer or timer.time > now + self.spec.settle then
-      self:arm_gather(now)
+   if not timer or timer.is_late then
+      self:arm_gather(now or self.engine:now())
    end
+   return is_change
+end
+
+function runtime:is_ignored(event)
+   return self.paused == "drop" or self:is_output(event, self.engine:now())
 end
 
 -- Has the rule written this itself: one of `outputs`, from a run's start until `settle` after its end.
@@ -126,14 +138,13 @@ function runtime:is_output(event, now)
       and outputs:match(event.rel, event.isdir)
 end
 
-function runtime:look_at(time)
-   self.gather_timer = self.engine:at(time, function(now)
-      self.gather_timer = nil
-      self:look(now)
-   end)
+function runtime:look_at(time, now)
+   self.gather_timer = self.engine:at(time, self.on_look)
+   self.gather_timer.is_late = time > now + self.spec.settle
 end
 
--- Sets the timer to the gatherer's deadline; a timer that comes earlier looks again by itself.
+-- Sets the timer to the gatherer's deadline; a timer that comes earlier looks again by itself. A deadline that a coming
+-- event may bring forward is marked as late: only then must it be looked at again with each event.
 function runtime:arm_gather(now)
    local timer = self.gather_timer
    local deadline = self.gather and self.gather:deadline()
@@ -142,7 +153,7 @@ function runtime:arm_gather(now)
    elseif timer then
       self.engine:cancel(timer)
    end
-   self:look_at(math.max(deadline, now))
+   self:look_at(math.max(deadline, now), now)
 end
 
 -- Is something due? Asked at the gatherer's deadline, and whenever what was in the way is gone.
@@ -154,7 +165,7 @@ function runtime:look(now)
       self:arm_gather(now)
    elseif self:is_held() then
       self.engine:cancel(self.gather_timer)
-      self:look_at(now + HOLD_POLL)
+      self:look_at(now + HOLD_POLL, now)
    elseif self.spec.each then
       self:due_changes(now)
    else

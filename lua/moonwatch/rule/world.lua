@@ -45,15 +45,18 @@ end
 -- Watching -------------------------------------------------------------------------------------------------------
 
 local notices = {
-   overflow = function(self, runtime)
-      self.log.warn("%s: the kernel's queue overflowed; what differs is looked up", runtime.spec.name)
-   end,
-   gone = function(self, runtime, event) self.log.warn("%s: %s is gone", runtime.spec.name, event.path) end,
-   back = function(self, runtime, event) self.log.info("%s: %s is there again", runtime.spec.name, event.path) end,
-   unwatched = function(self, runtime, event)
-      self.log.warn("%s: %s is not watched: %s", runtime.spec.name, event.path, tostring(event.reason))
-   end,
+   overflow = "%s: the kernel's queue overflowed; what differs is looked up",
+   gone = "%s: %s is gone",
+   back = "%s: %s is there again",
+   unwatched = "%s: %s is not watched: %s",
 }
+
+local function notice(runtime, event)
+   local words = notices[event.op]
+   if words then
+      runtime.world.log.warn(words, runtime.spec.name, event.path, tostring(event.reason))
+   end
+end
 
 -- What was there when the watcher was ready, where the rule asked for it.
 local function read_initial(place)
@@ -74,11 +77,9 @@ local function read(place)
    end
    for event in place.watcher:each() do
       local runtime = place.runtime
-      local notice = notices[event.op]
-      if notice then
-         notice(runtime.world, runtime, event)
+      if not runtime:feed(event) then
+         notice(runtime, event)
       end
-      runtime:feed(event, event.time)
    end
 end
 
@@ -102,7 +103,7 @@ local function watch(moonwatch, self, runtime, is_muted)
    local watcher, message, errno = moonwatch.watch(spec.watch, options)
    if not watcher then
       return nil, message, errno
-   elseif is_muted then
+   elseif is_muted and watcher.pause then
       watcher:pause()
       self.muted[watcher] = true
    end
