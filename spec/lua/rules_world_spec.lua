@@ -280,6 +280,65 @@ describe("rules on a real tree", function()
       end)
    end)
 
+   it("hand a hundred thousand paths of one batch over as arguments, in as many runs as it takes", function()
+      with_rules(function(set, dir, lines)
+         set:declare("arguments", { watch = dir .. "/in", settle = 0.05, run = { "sh", "-c", 'echo $# >>"$0"',
+            dir .. "/counts", "{paths}" } })
+         set:declare("input", { watch = dir .. "/in", settle = 0.05, stdin = "paths0", run = { "sh", "-c",
+            'tr -cd "\\0" | wc -c >"$0"', dir .. "/input" } })
+         started(set)
+         for _, name in ipairs { "arguments", "input" } do
+            local runtime = set:runtime(name)
+            for i = 1, 100000 do
+               local rel = ("%040d/%d"):format(i % 100, i)
+               runtime:feed { op = "create", path = dir .. "/in/" .. rel, rel = rel, root = dir .. "/in", type = "file" }
+            end
+         end
+         assert.is_true(set:idle(60))
+         assert.same({}, errors_in(lines))
+         local sum, runs = 0, 0
+         for count in helper.read(dir .. "/counts"):gmatch "%d+" do
+            sum, runs = sum + math.tointeger(count), runs + 1
+         end
+         assert.equal(100000, sum)
+         assert.is_true(runs > 1)
+         assert.equal(100000, math.tointeger(helper.read(dir .. "/input"):match "%d+"))
+      end)
+   end)
+
+   it("pause a rule that feeds itself, and name the path", function()
+      with_rules(function(set, dir, lines)
+         set:declare("process", { watch = dir .. "/in", settle = 0, guard = { runs = 4, hold = 0.1 }, match = "own",
+            run = { "touch", dir .. "/in/own" } })
+         set:declare("function", { watch = dir .. "/in", settle = 0, guard = { runs = 4, hold = 0.1 }, match = "fn*",
+            run = function() helper.write(dir .. "/in/fn", "x") end })
+         started(set)
+         helper.write(dir .. "/in/fn", "x")
+         helper.write(dir .. "/in/own", "x")
+         eventually(function() return #errors_in(lines) == 2 end)
+         local function paused(name, path)
+            return ("error %s: paused: it feeds itself through %s (name what it writes in `outputs`, or ignore it)")
+               :format(name, path)
+         end
+         local found = errors_in(lines)
+         table.sort(found)
+         assert.same({ paused("function", dir .. "/in/fn"), paused("process", dir .. "/in/own") }, found)
+      end)
+   end)
+
+   it("go on where memory runs out in one of them", function()
+      with_rules(function(set, dir, lines)
+         local good = 0
+         set:declare("greedy", { watch = dir .. "/in", run = function() error("not enough memory", 0) end })
+         set:declare("huge", { watch = dir .. "/in", run = function() return ("x"):rep(1 << 60) end })
+         set:declare("good", { watch = dir .. "/in", run = function() good = good + 1 end })
+         started(set)
+         helper.write(dir .. "/in/a", "x")
+         assert.is_true(set:idle(10))
+         assert.same({ 1, 2 }, { good, #errors_in(lines) })
+      end)
+   end)
+
    it("refuse to start where something cannot be watched, and leave nothing", function()
       with_rules(function(set, dir)
          set:declare("good", { watch = dir .. "/in", run = { "true" } })

@@ -31,6 +31,7 @@ typedef struct SettleObject {
 	char *bytes;  /* likewise */
 	lua_State *L; /* during take, for the question about writers */
 	bool is_open;
+	bool is_lazy; /* the type of a change is looked up when it is asked for */
 } SettleObject;
 
 enum { VALUE_WRITER = 1, VALUES = 1 };
@@ -125,7 +126,7 @@ static int ask_function(void *asker, const char *path, uint64_t *signature)
 /* --- constructor ------------------------------------------------------------------------------------------------- */
 
 static const char *const option_names[] = {
-	"settle", "max_wait", "each", "complete", "on", "writer"};
+	"settle", "max_wait", "each", "complete", "on", "writer", "lazy"};
 
 static void check_option(lua_State *L, const char *name)
 {
@@ -230,7 +231,8 @@ static void writer_option(lua_State *L, int index, SettleOptions *options)
 	lua_setiuservalue(L, -2, VALUE_WRITER);
 }
 
-/* settle { settle = 0.1, max_wait = 5, each = false, complete = false, on = { ... }, writer = function(path) } */
+/* settle { settle = 0.1, max_wait = 5, each = false, complete = false, on = { ... }, writer = function(path),
+ * lazy = false } */
 static int l_settle(lua_State *L)
 {
 	lua_settop(L, 1);
@@ -246,6 +248,7 @@ static int l_settle(lua_State *L)
 	writer_option(L, 1, &options);
 	options.asker = object;
 	settle_init(&object->settle, &options);
+	object->is_lazy = boolean_option(L, 1, "lazy");
 	object->is_open = true;
 	return 1;
 }
@@ -469,31 +472,62 @@ static void set_from(lua_State *L, const Batch *batch, const Change *change)
 		set_span(L, batch, from->root, "from_root");
 }
 
-/* A record does not tell the type of what is no directory: looked up now. `path` is on the top of the stack. */
-static FileType find_type(lua_State *L, const Change *change)
+/* A record does not tell the type of what is no directory: looked up now. */
+static const char *find_type(const char *path)
 {
 	struct stat status;
-	if (change->type != TYPE_UNKNOWN || change->op == OP_DELETE)
-		return (FileType)change->type;
-	if (lstat(lua_tostring(L, -1), &status) < 0 || S_ISDIR(status.st_mode))
-		return TYPE_UNKNOWN;
-	return filetype_of_mode(status.st_mode);
+	if (lstat(path, &status) < 0 || S_ISDIR(status.st_mode))
+		return NULL;
+	return type_names[filetype_of_mode(status.st_mode)];
 }
 
-static void push_change(lua_State *L, const Batch *batch, const Change *change)
+static const char
+	lazy_key; /* the metatable of changes whose type is not known yet, in the registry */
+
+/* (change, key): the one key that may be missing for now */
+static int l_lazy_type(lua_State *L)
+{
+	const char *key = lua_tostring(L, 2);
+	if (lua_type(L, 2) != LUA_TSTRING || strcmp(key, "type") != 0)
+		return 0;
+	lua_getfield(L, 1, "path");
+	const char *path = lua_tostring(L, -1);
+	const char *type = path != NULL ? find_type(path) : NULL;
+	lua_pushnil(L);
+	lua_setmetatable(L, 1);
+	lua_pushstring(L, type);
+	lua_pushvalue(L, 2);
+	lua_pushvalue(L, -2);
+	lua_rawset(L, 1);
+	return 1;
+}
+
+static void set_type(lua_State *L, const Batch *batch, const Change *change, bool is_lazy)
+{
+	const char *type = change->type != TYPE_UNKNOWN ? type_names[change->type] : NULL;
+	if (type == NULL && change->op != OP_DELETE && is_lazy) {
+		lua_rawgetp(L, LUA_REGISTRYINDEX, &lazy_key);
+		lua_setmetatable(L, -2);
+	} else if (type == NULL && change->op != OP_DELETE) {
+		lua_pushlstring(L, batch_text(batch, change->to.path), change->to.path.length);
+		type = find_type(lua_tostring(L, -1));
+		lua_pop(L, 1);
+	}
+	if (type != NULL)
+		set_string(L, type, "type");
+}
+
+static void push_change(lua_State *L, const Batch *batch, const Change *change, bool is_lazy)
 {
 	const ChangePath *to = &change->to;
 	lua_createtable(L, 0, 8);
 	set_string(L, event_op_name(change->op), "op");
-	lua_pushlstring(L, batch_text(batch, to->path), to->path.length);
-	FileType type = find_type(L, change);
-	lua_setfield(L, -2, "path");
+	set_span(L, batch, to->path, "path");
 	set_span(L, batch, from_byte(to->path, to->rel_at), "rel");
 	set_span(L, batch, last_component(batch, to->path), "name");
 	if (to->root.length > 0)
 		set_span(L, batch, to->root, "root");
-	if (type != TYPE_UNKNOWN)
-		set_string(L, type_names[type], "type");
+	set_type(L, batch, change, is_lazy);
 	lua_pushinteger(L, change->count);
 	lua_setfield(L, -2, "count");
 	if (change->op == OP_MOVE)
@@ -544,11 +578,11 @@ static int l_pending(lua_State *L)
 	return 1;
 }
 
-static void push_batch(lua_State *L, const Batch *batch)
+static void push_batch(lua_State *L, const Batch *batch, bool is_lazy)
 {
 	lua_createtable(L, (int)batch->count, 0);
 	for (size_t i = 0; i < batch->count; i++) {
-		push_change(L, batch, &batch->changes[i]);
+		push_change(L, batch, &batch->changes[i], is_lazy);
 		lua_rawseti(L, -2, (lua_Integer)i + 1);
 	}
 }
@@ -563,7 +597,7 @@ static int l_take(lua_State *L)
 	check_memory(L, count);
 	if (count == 0)
 		return lua_pushnil(L), 1;
-	push_batch(L, &object->batch);
+	push_batch(L, &object->batch, object->is_lazy);
 	clear_call(object);
 	return 1;
 }
@@ -652,6 +686,10 @@ static const Class settle_class = {
 int open_settle(lua_State *L)
 {
 	bind_class(L, &settle_class);
+	lua_createtable(L, 0, 1);
+	lua_pushcfunction(L, l_lazy_type);
+	lua_setfield(L, -2, "__index");
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &lazy_key);
 	lua_pushcfunction(L, l_settle);
 	lua_setfield(L, 1, "settle");
 	return 0;

@@ -59,6 +59,7 @@ function runtime:new_gatherer()
    local spec = self.spec
    self.gather = self.world.settle {
       settle = spec.settle, max_wait = spec.max_wait, each = spec.each, complete = spec.complete,
+      lazy = true,
    }
 end
 
@@ -187,9 +188,9 @@ end
 
 -- Due ------------------------------------------------------------------------------------------------------------
 
--- `complete` is about files.
+-- `complete` is about files. (A type that is not known by now is no directory's, and needs no look at the disk.)
 function runtime:wants(change)
-   return self.spec.ops[change.op] and not (self.spec.complete and change.type == "directory")
+   return self.spec.ops[change.op] and not (self.spec.complete and rawget(change, "type") == "directory")
 end
 
 function runtime:wanted(changes)
