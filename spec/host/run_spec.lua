@@ -170,7 +170,8 @@ describe("moonwatch run", function()
    it("logs as it is asked to", function()
       local dir = script 'log.debug "low" log.info("%d", 7) log.warn "odd\\nline" log.error "high"'
       local function lines(...)
-         return (run(dir, "run", "--once", ...).err:gsub("moonwatch: watching[^\n]*\n", ""):gsub("%d+%-%d+%-%d+ %d+:%d+:%d+", "T"))
+         local err = run(dir, "run", "--once", ...).err:gsub("moonwatch: watching[^\n]*\n", "")
+         return (err:gsub("%d+%-%d+%-%d+ %d+:%d+:%d+", "T"))
       end
       assert.equal("T debug low\nT info  7\nT warn  odd\n   line\nT error high\n", lines("--log-level", "debug", "rules.lua"))
       assert.equal("T error high\n", lines("--log-level", "error", "rules.lua"))

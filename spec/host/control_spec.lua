@@ -1,0 +1,348 @@
+-- SPDX-License-Identifier: MIT
+--
+-- control_spec.lua - speaking to a running host.
+
+local dkjson = require "dkjson"
+local helper = require "support.helper"
+local lfs = require "lfs"
+
+local SCRIPT = [[
+rule "show" { watch = "in", settle = 0.02, each = { "echo", "saw", "{name}" } }
+rule "fail" { watch = "bad", settle = 0.02, run = { "false" } }
+]]
+
+local function folder(script)
+   local dir = helper.folder()
+   for _, name in ipairs { "in", "bad", "run" } do helper.mkdir(dir .. "/" .. name) end
+   helper.write(dir .. "/rules.lua", script or SCRIPT)
+   return dir
+end
+
+local function options(dir)
+   return { cwd = dir, env = { XDG_RUNTIME_DIR = dir .. "/run" }, timeout = 20 }
+end
+
+local function start(dir, ...)
+   local program = helper.start({ helper.host, "run", "rules.lua", ... }, options(dir))
+   program:wait_for "watching %d+ director"
+   return program
+end
+
+local function ask(dir, ...)
+   return helper.run({ helper.host, ... }, options(dir))
+end
+
+local function sockets(dir)
+   local found = {}
+   for name in lfs.dir(dir .. "/run/moonwatch") do
+      if name:find "%.sock$" then found[#found + 1] = dir .. "/run/moonwatch/" .. name end
+   end
+   return found
+end
+
+local function mode(path)
+   return lfs.symlinkattributes(path, "permissions")
+end
+
+describe("the control socket", function()
+   it("lies in a folder of the user's own, both for this user alone, and goes with the host", function()
+      local dir = folder()
+      local program = start(dir)
+      local found = sockets(dir)
+      assert.equal(1, #found)
+      assert.equal("rw-------", mode(found[1]))
+      assert.equal("rwx------", mode(dir .. "/run/moonwatch"))
+      program:signal "TERM"
+      program:wait()
+      assert.same({}, sockets(dir))
+   end)
+
+   it("is refused to a second host", function()
+      local dir = folder()
+      local program = start(dir)
+      local second = ask(dir, "run", "rules.lua")
+      assert.equal(1, second.status)
+      assert.matches("another host is at work there, process " .. program.pid, second.err)
+      assert.equal("", second.out)
+   end)
+
+   it("is refused to a second host where both name it", function()
+      local dir = folder()
+      local program = start(dir, "--socket", dir .. "/here")
+      assert.equal("rw-------", mode(dir .. "/here"))
+      helper.write(dir .. "/other.lua", "")
+      assert.same({ status = 1, out = "", err = ("moonwatch: %s/here: another host is at work there, process %d\n"):format(
+         dir, program.pid) }, ask(dir, "run", "--socket", dir .. "/here", "other.lua"))
+   end)
+
+   it("is taken over from a host that was killed", function()
+      local dir = folder()
+      local program = start(dir)
+      program:kill()
+      assert.equal(1, #sockets(dir))
+      start(dir)
+      assert.equal(0, ask(dir, "status").status)
+   end)
+
+   it("is not opened where others may write", function()
+      local dir = folder()
+      os.execute("chmod 777 " .. helper.quote(dir))
+      assert.same({ status = 1, out = "", err = ("moonwatch: %s/here: others may write to that folder\n"):format(dir) },
+         ask(dir, "run", "--socket", dir .. "/here", "rules.lua"))
+      os.execute("chmod 755 " .. helper.quote(dir))
+   end)
+
+   it("does not replace a file that is no socket", function()
+      local dir = folder()
+      helper.write(dir .. "/here", "mine")
+      local result = ask(dir, "run", "--socket", dir .. "/here", "rules.lua")
+      assert.equal(1, result.status)
+      assert.matches("/here: File exists\n$", result.err)
+      assert.equal("mine", helper.read(dir .. "/here"))
+   end)
+
+   it("answers nonsense politely", function()
+      local dir = folder()
+      start(dir, "--socket", dir .. "/here")
+      local core, moonwatch = require "moonwatch.core", require "moonwatch"
+      moonwatch.run(function()
+         local connection <close> = assert(core.connect(dir .. "/here"))
+         for _, line in ipairs { "", "nonsense", "[]", "7", '{"verb":"no"}', '{"verb":{}}', ("x"):rep(100000) } do
+            connection:write(line .. "\n")
+            assert.same({ ok = false, status = 2, message = "no such request" }, dkjson.decode(connection:get(10)))
+         end
+      end)
+      assert.equal(0, ask(dir, "status", "--socket", dir .. "/here").status)
+   end)
+end)
+
+describe("without a host", function()
+   it("every verb says so, with 1", function()
+      local dir = folder()
+      local missing = ("moonwatch: no host is running: nobody listens in %s/run/moonwatch\n"):format(dir)
+      for _, words in ipairs { { "status" }, { "reload" }, { "stop" }, { "pause", "r" }, { "resume", "r" }, { "trigger", "r" },
+         { "tail" }, { "explain", "p" }, { "log", "info" }, { "wait" }, { "metrics" } } do
+         assert.same({ status = 1, out = "", err = missing }, ask(dir, table.unpack(words)))
+      end
+      assert.same({ status = 1, out = "", err = "moonwatch: no host is running: nowhere: No such file or directory\n" },
+         ask(dir, "status", "--socket", "nowhere"))
+   end)
+
+   it("a verb without its word is a usage error", function()
+      local dir = folder()
+      for _, verb in ipairs { "pause", "resume", "trigger", "explain", "log" } do
+         local result = ask(dir, verb)
+         assert.equal(2, result.status, verb)
+         assert.matches("^moonwatch: " .. verb .. ": missing argument '%l+'\nTry 'moonwatch " .. verb .. " %-%-help'%.\n$",
+            result.err)
+      end
+      assert.matches("must be one of 'debug', 'info', 'warn', 'error'", ask(dir, "log", "loud").err)
+   end)
+end)
+
+describe("with several hosts", function()
+   it("wants to know which one", function()
+      local dir = folder()
+      start(dir)
+      helper.write(dir .. "/other.lua", "")
+      helper.start({ helper.host, "other.lua" }, options(dir)):wait_for "watching"
+      local result = ask(dir, "status")
+      assert.equal(2, result.status)
+      assert.matches("^moonwatch: 2 hosts are running; say which one:\n   %-%-socket .*/other%-%x+%.sock\n"
+         .. "   %-%-socket .*/rules%-%x+%.sock\n$", result.err)
+   end)
+end)
+
+describe("moonwatch status", function()
+   it("shows rules and figures to people", function()
+      local dir = folder()
+      local program = start(dir)
+      helper.write(dir .. "/in/a", "")
+      program:wait_for "saw a"
+      assert.equal(0, ask(dir, "wait").status)
+      local result = ask(dir, "status")
+      assert.equal(0, result.status)
+      assert.equal("", result.err)
+      assert.matches(("^moonwatch %%d+%%.%%d+%%.%%d+, process %d, up .*: rules%%.lua\n"):format(program.pid), result.out)
+      assert.matches("\nrule +state +runs +failed +queued +pending +last run\n", result.out)
+      assert.matches("\nshow +idle +1 +0 +0 +0 +.- ago, ok, in ", result.out)
+      assert.matches("\nfail +idle +0 +0 +0 +0 +never\n", result.out)
+      assert.matches("\nwatches %d+ of %d+, directories 2, ", result.out)
+      assert.matches("\nlatency of events: 50%% within ", result.out)
+   end)
+
+   it("is plain data with --json", function()
+      local dir = folder()
+      local program = start(dir)
+      local status = dkjson.decode(ask(dir, "status", "--json").out)
+      assert.equal(program.pid, status.pid)
+      assert.same({ "rules.lua" }, status.scripts)
+      assert.equal(2, #status.rules)
+      local rule = status.rules[1]
+      assert.same({ "show", "idle", "each", "rules.lua:1", 0, 0, 0, 0, 0 }, { rule.name, rule.state, rule.mode, rule.position,
+         rule.runs, rule.failures, rule.running, rule.queued, rule.pending })
+      assert.equal(2, status.watching.directories)
+      assert.same({ done = 0, failed = 0 }, status.reloads)
+   end)
+
+   it("goes on with --watch, with the busiest folders", function()
+      local dir = folder()
+      start(dir)
+      local watching = helper.start({ helper.host, "status", "--watch", "--interval", "0.05" }, options(dir))
+      watching:wait_for "events per second"
+      for i = 1, 20 do helper.write(dir .. "/in/" .. i, "") end
+      watching:wait_for "\n +%d+  in\n"
+      watching:signal "INT"
+      assert.equal(130, watching:wait().status)
+   end)
+end)
+
+describe("moonwatch wait", function()
+   it("ends with 0 once all that changed before is handled", function()
+      local dir = folder()
+      local program = start(dir)
+      for i = 1, 20 do helper.write(dir .. "/in/" .. i, "") end
+      assert.same({ status = 0, out = "", err = "" }, ask(dir, "wait"))
+      assert.equal(20, select(2, program:out():gsub("saw", "")))
+   end)
+
+   it("ends with 1 where a run failed, of all rules or of the one that is named", function()
+      local dir = folder()
+      start(dir)
+      helper.write(dir .. "/bad/a", "")
+      assert.same({ status = 1, out = "", err = "moonwatch: failed: fail\n" }, ask(dir, "wait"))
+      assert.equal(1, ask(dir, "wait", "fail").status)
+      assert.equal(0, ask(dir, "wait", "show").status)
+   end)
+
+   it("ends with 3 when the time is over", function()
+      local dir = folder 'rule "slow" { watch = "in", start = true, run = { "sleep", "30" } }'
+      start(dir)
+      assert.same({ status = 3, out = "", err = "moonwatch: timeout\n" }, ask(dir, "wait", "--timeout", "0.1"))
+      assert.equal(3, ask(dir, "wait", "slow", "--timeout", "0").status)
+   end)
+
+   it("names the nearest rule of an unknown one, with 2", function()
+      local dir = folder()
+      start(dir)
+      assert.same({ status = 2, out = "", err = "moonwatch: there is no rule 'shwo' (did you mean 'show'?)\n" },
+         ask(dir, "wait", "shwo"))
+      for _, verb in ipairs { "pause", "resume", "trigger" } do assert.equal(2, ask(dir, verb, "none").status) end
+   end)
+end)
+
+describe("a rule from outside", function()
+   it("is paused, collects, and goes on", function()
+      local dir = folder()
+      local program = start(dir)
+      assert.same({ status = 0, out = "", err = "" }, ask(dir, "pause", "show"))
+      helper.write(dir .. "/in/a", "")
+      assert.equal(0, ask(dir, "wait", "show").status)
+      assert.matches("\nshow +paused ", ask(dir, "status").out)
+      assert.equal("", program:out())
+      assert.same({ status = 0, out = "", err = "" }, ask(dir, "resume", "show"))
+      program:wait_for "saw a\n"
+   end)
+
+   it("forgets what changes while it is paused with --drop", function()
+      local dir = folder()
+      local program = start(dir)
+      ask(dir, "pause", "--drop", "show")
+      helper.write(dir .. "/in/a", "")
+      assert.equal(0, ask(dir, "wait", "show").status)
+      ask(dir, "resume", "show")
+      helper.write(dir .. "/in/b", "")
+      program:wait_for "saw b\n"
+      assert.equal("saw b\n", program:out())
+   end)
+
+   it("is triggered", function()
+      local dir = folder()
+      start(dir)
+      assert.equal(0, ask(dir, "trigger", "fail").status)
+      assert.equal(1, ask(dir, "wait", "fail").status)
+   end)
+end)
+
+describe("moonwatch reload", function()
+   it("ends with 0 once the new rules are at work", function()
+      local dir = folder()
+      local program = start(dir)
+      helper.write(dir .. "/rules.lua", 'rule "show" { watch = "in", settle = 0.02, each = { "echo", "new", "{name}" } }')
+      assert.same({ status = 0, out = "reloaded: 1 rule\n", err = "" }, ask(dir, "reload"))
+      helper.write(dir .. "/in/a", "")
+      program:wait_for "new a\n"
+   end)
+
+   it("ends with 1 and the script's error where the old rules go on", function()
+      local dir = folder()
+      local program = start(dir)
+      helper.write(dir .. "/rules.lua", '\nrule "show" { wach = "in" }')
+      local result = ask(dir, "reload")
+      assert.equal(1, result.status)
+      assert.matches('^moonwatch: rules%.lua:2: rule "show": unknown key "wach"', result.err)
+      helper.write(dir .. "/in/a", "")
+      program:wait_for "saw a\n"
+      assert.same({ done = 0, failed = 1 }, (function(reloads)
+         return { done = reloads.done, failed = reloads.failed }
+      end)(dkjson.decode(ask(dir, "status", "--json").out).reloads))
+   end)
+end)
+
+describe("moonwatch tail", function()
+   it("shows the last lines and what comes, until the host ends", function()
+      local dir = folder()
+      local program = start(dir)
+      helper.write(dir .. "/bad/a", "")
+      program:wait_for "fail: false: exit code 1"
+      local tail = helper.start({ helper.host, "tail" }, options(dir))
+      tail:wait_for "error fail: false: exit code 1\n"
+      ask(dir, "trigger", "fail")
+      tail:wait_for "exit code 1\n.*exit code 1\n"
+      assert.equal(0, ask(dir, "stop").status)
+      assert.equal(0, tail:wait().status)
+   end)
+end)
+
+describe("moonwatch log", function()
+   it("changes the level of a running host", function()
+      local dir = folder()
+      local program = start(dir, "--log-level", "error")
+      helper.write(dir .. "/in/a", "")
+      program:wait_for "saw a"
+      assert.equal(0, ask(dir, "wait").status)
+      assert.same({ status = 0, out = "", err = "" }, ask(dir, "log", "info"))
+      helper.write(dir .. "/in/b", "")
+      program:wait_for "info  show: done in"
+      assert.equal(1, select(2, program:err():gsub("show: done", "")))
+   end)
+end)
+
+describe("moonwatch stop", function()
+   it("ends the host politely and waits for its end", function()
+      local dir = folder [[rule "r" { watch = "in", start = true,
+         run = { "sh", "-c", "trap 'sleep 0.1; echo bye; exit' TERM; echo up; while :; do sleep 0.01; done" } }]]
+      local program = start(dir)
+      program:wait_for "up\n"
+      assert.same({ status = 0, out = "", err = "" }, ask(dir, "stop"))
+      assert.equal("up\nbye\n", program:out())
+      assert.equal(0, program:wait().status)
+   end)
+end)
+
+describe("moonwatch metrics", function()
+   it("gives each figure its help and its type", function()
+      local dir = folder 'rule "odd\\"name\\n" { watch = "in", start = true, run = { "false" } }'
+      start(dir)
+      ask(dir, "wait")
+      local out = ask(dir, "metrics").out
+      local typed = {}
+      for name in out:gmatch "# TYPE (%S+) %l+\n" do typed[name] = true end
+      for line in out:gmatch "[^\n]+" do
+         local name = line:match "^(moonwatch_[%l_]+)%b{} %S+$" or line:match "^(moonwatch_[%l_]+) [%d.e+-]+$"
+         assert.is_true(line:find "^# " ~= nil or typed[name] or typed[(name:gsub("_count$", ""))], line)
+      end
+      assert.matches('\nmoonwatch_rule_failures_total{rule="odd\\"name\\n"} 1\n', out)
+      assert.matches("\nmoonwatch_directories 1\n", out)
+   end)
+end)
