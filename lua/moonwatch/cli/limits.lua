@@ -28,9 +28,10 @@ local function setting(text)
    end
    local known = {}
    for _, candidate in ipairs(NAMES) do known[candidate] = true end
-   local near = require("moonwatch.rule.declare").nearest(name or text:match "^[^=]*", known, 8)
+   local word = text:match "^[^=]*"
+   local near = not known[word] and require("moonwatch.rule.declare").nearest(word, known)
    return nil, ("'%s' is not NAME=NUMBER with one of %s%s"):format(text, table.concat(NAMES, ", "),
-      near and near ~= name and (" (did you mean '%s'?)"):format(near) or "")
+      near and (" (did you mean '%s'?)"):format(near) or "")
 end
 
 function limits.define(parser)
