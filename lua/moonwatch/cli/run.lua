@@ -22,9 +22,13 @@ local VALUED = {
 }
 
 function run.define(parser)
+   parser:argument("script", "A rule script, or a folder of them."):args "*"
+   run.define_options(parser)
+end
+
+function run.define_options(parser)
    local options = require "moonwatch.cli.options"
    local logging = require "moonwatch.cli.logging"
-   parser:argument("script", "A rule script, or a folder of them."):args "*"
    parser:option("-e --eval", "Lua instead of a script; several are several lines."):argname("CHUNK"):count "*"
    parser:flag("--once", "Do what `start` asks for, then end.")
    parser:option("-j --jobs", "At most N runs at a time, over all rules."):argname("N"):convert(options.count)
