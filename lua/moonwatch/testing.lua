@@ -530,6 +530,7 @@ local function engine_world(world)
       exists = function(path) return world.tree[path] ~= nil end,
       rearm = function() end,
       on_end = function() end,
+      flush = function() end,
       watch = function(runtime) return watch(world, runtime) end,
       unmute = function() end,
       adopt = function(runtime) return watch(world, runtime) end,

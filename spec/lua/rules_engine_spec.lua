@@ -475,6 +475,16 @@ end }]]
       assert.is_true(#world:runs() > 40)
    end)
 
+   it("guard: several keys at once", function()
+      local world = load_script 'rule "r" { watch = "in", guard = { runs = 2, hold = 1 }, each = { "x", "{path}" } }'
+      world:process("x", function(argv)
+         world:save(argv[2])
+         return { seconds = 0.2 }
+      end)
+      world:save("in/a"):save("in/b"):pass(0.3):save("in/c"):pass(60)
+      assert.equal("paused", world:rule("r"):status().state)
+   end)
+
    it("guard = false: it may feed itself", function()
       local world = load_script 'rule "r" { watch = "src", guard = false, run = { "x" } }'
       local left = 30

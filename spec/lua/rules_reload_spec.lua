@@ -106,4 +106,15 @@ describe("a reload", function()
       for _ in pairs(seen) do count = count + 1 end
       assert.same({ 500, 0, true }, { count, twice, world:rule("r"):idle() })
    end)
+
+   it("lets an old rule value reach the rule that has its name now", function()
+      local world = testing.load(script 'run = { "old" }')
+      local rule = world:rule "r"
+      world:reload(script 'run = { "new" }')
+      rule:trigger()
+      world:pass(1)
+      assert.same({ "new" }, ran(world))
+      world:reload(script('run = { "x" }', "other"))
+      assert.has_error(function() rule:trigger() end)
+   end)
 end)

@@ -13,7 +13,6 @@ local SHOWN = 5 -- how many paths a message names
 
 -- An event comes in: is its item at work?
 function guard.note(runtime, event)
-   runtime.held_changes = runtime.held_changes and runtime.held_changes + 1
    if not runtime.spec.each then
       runtime.outside = runtime.outside or runtime.running == 0
       return
@@ -49,9 +48,9 @@ local function names(changes)
    return table.concat(shown, ", ")
 end
 
+-- Nothing of the rule ran while it was held: what came meanwhile came from outside.
 local function held_long_enough(runtime, item, changes)
-   local others = runtime.held_changes > 0
-   runtime.held_changes = nil
+   local others = item.outside or runtime.outside
    if others then
       item.chain = 0
       runtime:enqueue(item, "change")
@@ -75,7 +74,6 @@ function guard.holds(runtime, item, changes, reason, now)
    if item.chain <= limits.runs then
       return false
    end
-   runtime.held_changes = 0
    item.changes = changes
    item.timer = runtime.engine:at(now + limits.hold, function()
       held_long_enough(runtime, item, changes)

@@ -481,7 +481,7 @@ function runtime:finished(run, outcome, now)
    self:leave(run, now)
    if step == "restart" then
       item.changes = self.engine:compose(run.changes, item.changes or {})
-      item.must = self.spec.service
+      item.must, item.again = self.spec.service, nil
       self:enqueue(item, "change")
    elseif item.again then
       self:run_again(item, run, step)

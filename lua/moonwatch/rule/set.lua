@@ -20,10 +20,20 @@ local hidden = setmetatable({}, { __mode = "k" }) -- rule -> { spec, set, runtim
 
 local methods = {}
 
+-- The runtime of a rule at work; after a reload that of the rule that has its name now.
 local function started(rule)
    local inside = hidden[rule]
    if not inside then
       declare.misuse("a rule expected: call it as rule:method()")
+   end
+   while inside.set.successor do
+      inside = hidden[inside.set.successor:find(inside.spec.name)]
+      if not inside then
+         declare.misuse("rule %q is no more: the reload has taken it away", hidden[rule].spec.name)
+      end
+   end
+   if inside.set.has_ended then
+      declare.misuse("rule %q has ended", inside.spec.name)
    end
    assert(inside.set:start())
    return inside.runtime, inside
@@ -238,7 +248,7 @@ function set:start()
       return true
    end
    self:prepare()
-   world = self.world
+   world, self.has_ended = self.world, nil
    self.is_starting, self.start_result = true, { nil, "not started", 125 }
    local _ <close> = setmetatable({}, { __close = function()
       self.is_starting = false
@@ -250,7 +260,11 @@ end
 
 -- Takes over from a set at work (a reload): true, or nil, message, errno with that one as it was.
 function set:succeed(old)
-   return succession.succeed(self, old)
+   local ok, message, errno = succession.succeed(self, old)
+   if ok then
+      old.successor = self
+   end
+   return ok, message, errno
 end
 
 -- Ends the tasks that the scripts have spawned.
@@ -262,6 +276,7 @@ end
 
 -- Starts nothing more and watches no more; what still runs here goes on, but for services.
 function set:retire()
+   self.has_ended = true
    for _, runtime in ipairs(self.engine.runtimes) do
       runtime:retire()
    end

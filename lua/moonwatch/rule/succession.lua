@@ -55,6 +55,16 @@ local function open_watchers(new, forerunners)
    return true
 end
 
+-- A watcher that will be closed has handed on all that happened before the new one was ready.
+local function read_to_the_end(new, old, forerunners)
+   for _, runtime in ipairs(new.engine.runtimes) do
+      local forerunner = forerunners[runtime]
+      if forerunner and not watches_the_same(runtime.spec, forerunner.spec) then
+         old.world.flush(forerunner, 1)
+      end
+   end
+end
+
 local function take_gathered(new, old, engine)
    if not (new.gather and old.gather) then
       return
@@ -163,6 +173,7 @@ function succession.succeed(new, old)
       new:retire()
       return nil, message, errno
    end
+   read_to_the_end(new, old, forerunners)
    for _, runtime in ipairs(new.engine.runtimes) do
       if forerunners[runtime] then
          take_over(new, runtime, forerunners[runtime])

@@ -16,6 +16,7 @@ local world = {}
 
 local EVENTS = { "create", "modify", "close_write", "delete", "move" }
 local ETIMEDOUT, EPIPE = 110, 32
+local MOST_EVENTS = 1000 -- read in a row until the others have their turn
 
 -- Time -----------------------------------------------------------------------------------------------------------
 
@@ -75,10 +76,15 @@ local function read(place)
    if place.is_initial then
       read_initial(place)
    end
+   local count = 0
    for event in place.watcher:each() do
       local runtime = place.runtime
       if not runtime:feed(event) then
          notice(runtime, event)
+      end
+      count = count + 1
+      if count % MOST_EVENTS == 0 then
+         place.sleep(0)
       end
    end
 end
@@ -107,7 +113,7 @@ local function watch(moonwatch, self, runtime, is_muted)
       watcher:pause()
       self.muted[watcher] = true
    end
-   local place = { watcher = watcher, runtime = runtime, is_initial = options.initial }
+   local place = { watcher = watcher, runtime = runtime, sleep = moonwatch.sleep, is_initial = options.initial }
    runtime.finding = options.initial or nil
    runtime.watcher, runtime.place = watcher, place
    self.watchers[watcher] = place
@@ -421,6 +427,7 @@ function world.new(options)
    function self.signal(run, name) signal(self, run, name) end
    function self.execute(run, given) return execute(moonwatch, run, given) end
    function self.idle(runtime, timeout) return idle(moonwatch, self, runtime, timeout) end
+   function self.flush(runtime, timeout) return flush(moonwatch, runtime, timeout) end
    function self.on_end() wake_idlers(self) end
    function self.close() close(self, disarm) end
    return self
