@@ -36,7 +36,7 @@ typedef struct Event {
 	uint8_t type;     /* FileType of base/filetype.h; 0 unknown */
 	uint8_t replaced; /* FileType; 0 none */
 	bool isdir, synthetic, exchange, is_watcher_event;
-	bool whole; /* a directory was deleted with what was in it; for settle */
+	bool whole;                   /* a directory was deleted with what was in it; for settle */
 	uint32_t rel_at, from_rel_at; /* where rel begins in path, from_rel in from */
 	uint16_t name_length, from_name_length;
 	char names[]; /* the name, then the old name; neither ends in NUL */
