@@ -19,6 +19,7 @@
 #include "bind/bind.h"
 #include "bind/levent.h"
 #include "bind/lpattern.h"
+#include "bind/lsettle.h"
 #include "loop/watch.h"
 #include "os/notify.h"
 
@@ -296,6 +297,63 @@ static int l_each(lua_State *L)
 	Watcher *watcher = check_watcher(L);
 	refuse_subscribed(L, watcher, "each");
 	return bind_each(L, &watcher->source, bind_opttimeout(L, 2));
+}
+
+static PathRef path_ref(
+	const Text *dir, const char *name, size_t length, const Text *root, uint32_t rel_at)
+{
+	return (PathRef){.dir = dir->bytes,
+		.dir_length = dir->length,
+		.name = name,
+		.name_length = length,
+		.root = root->bytes,
+		.root_length = root->length,
+		.rel_at = rel_at};
+}
+
+static int settle_item(Settle *settle, const Item *item)
+{
+	SettleEvent event = {
+		.path = path_ref(item->dir, item->names, item->name_length, item->root, item->rel_at),
+		.op = item->op,
+		.type = item->isdir ? TYPE_DIRECTORY : item->type,
+		.replaced = item->replaced,
+		.exchange = item->exchange,
+		.synthetic = item->synthetic,
+		.moved = (item->mask & NOTIFY_MOVED_TO) != 0,
+		.whole = item->whole,
+	};
+	if (item->op == OP_MOVE && item->from_dir != NULL)
+		event.from =
+			path_ref(item->from_dir, item->names + item->name_length, item->from_name_length,
+				item->from_root != NULL ? item->from_root : item->root, item->from_rel_at);
+	return settle_feed(settle, &event, item->time);
+}
+
+static bool is_change(const Item *item)
+{
+	return item != NULL && item->op >= OP_CREATE && item->op <= OP_MOVE;
+}
+
+/* _settle(settle, most): feeds what is in the queue to a settle object without making events of it, up to the first one
+ * that is no change or to so many. How many. */
+static int l_settle(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	Settle *settle = lsettle_check(L, 2);
+	lua_Integer most = luaL_checkinteger(L, 3), count = 0;
+	if (watcher->watch.shared == NULL)
+		return lua_pushinteger(L, 0), 1;
+	Queue *queue = &watcher->watch.view.queue;
+	for (const Item *item; count < most && is_change(item = queue_first(queue)); count++) {
+		int error = settle_item(settle, item);
+		if (error < 0)
+			return luaL_error(L, "not enough memory");
+		note_delivered(watcher, item);
+		queue_drop(queue);
+	}
+	lua_pushinteger(L, count);
+	return 1;
 }
 
 /* --- ready and sync ---------------------------------------------------------------------------------------------------- */
@@ -825,6 +883,7 @@ static const luaL_Reg methods[] = {
 	{"_entries", l_entries},
 	{"_subscribe", l_subscribe},
 	{"_widen", l_widen},
+	{"_settle", l_settle},
 	{"_unsubscribe", l_unsubscribe},
 	{"_add", l_add},
 	{"_start", l_start},

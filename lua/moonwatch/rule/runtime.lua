@@ -22,6 +22,7 @@ local runtime = {}
 runtime.__index = runtime
 
 local NONE = {}       -- no changes; never written to
+local MOST_AT_ONCE = 4096
 local HOLD_POLL = 0.1 -- seconds between two looks at the paths of `hold`
 
 local function lanes(spec)
@@ -126,6 +127,23 @@ function runtime:feed(event, now)
       self:arm_gather(now or self.engine:now())
    end
    return is_change
+end
+
+-- The same for all that waits in the watcher's queue, without making events of it; does nothing where each of them must
+-- be looked at. How many there were.
+function runtime:feed_queued(watcher)
+   if self.outputs or self.paused == "drop" or (self.spec.guard and self.spec.each and next(self.items)) then
+      return 0
+   end
+   local count = watcher:_settle(self.gather, MOST_AT_ONCE)
+   if count > 0 then
+      self.outside = self.outside or self.running == 0
+      local timer = self.gather_timer
+      if not timer or timer.is_late then
+         self:arm_gather(self.engine:now())
+      end
+   end
+   return count
 end
 
 function runtime:is_ignored(event)

@@ -16,7 +16,7 @@ local world = {}
 
 local EVENTS = { "create", "modify", "close_write", "delete", "move" }
 local ETIMEDOUT, EPIPE = 110, 32
-local MOST_EVENTS = 1000 -- read in a row until the others have their turn
+local MOST_EVENTS = 4096 -- read in a row until the others have their turn
 
 -- Time -----------------------------------------------------------------------------------------------------------
 
@@ -82,9 +82,10 @@ local function read(place)
       if not runtime:feed(event) then
          notice(runtime, event)
       end
-      count = count + 1
-      if count % MOST_EVENTS == 0 then
+      count = count + 1 + runtime:feed_queued(place.watcher)
+      if count > MOST_EVENTS then
          place.sleep(0)
+         count = 0
       end
    end
 end
