@@ -364,9 +364,65 @@ static Dir *find_stale_twin(Tree *tree, const Dir *dir, const Dir *parent)
 	return NULL;
 }
 
-static Node *take_moved(Tree *tree, Dir *twin, Dir *parent, const DirEntry *entry, const Told *like)
+static void clear_seen(const Dir *dir)
+{
+	ChildCursor cursor;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor))
+		node->seen = false;
+}
+
+static bool is_entry(const Node *node, const DirEntry *entry)
+{
+	bool isdir = entry->type == TYPE_DIRECTORY;
+	return node_is_dir(node) == isdir && (node->ino == 0 || node->ino == entry->ino);
+}
+
+static bool mark_seen(const Dir *dir, int fd)
+{
+	DirListing listing = {0};
+	DirEntry entry;
+	bool read = dir_list_read(&listing, fd) == 0;
+	clear_seen(dir);
+	while (read && dir_list_next(&listing, &entry)) {
+		Node *node = children_find(dir, entry.name, entry.name_length);
+		if (node != NULL)
+			node->seen = is_entry(node, &entry);
+	}
+	dir_list_clear(&listing);
+	return read;
+}
+
+/* What a directory of which records were lost has lost is told before its move: under the new path it may never have
+ * been. */
+static void tell_losses(Tree *tree, Dir *dir, int fd)
+{
+	const Told like = {.synthetic = true};
+	ChildCursor cursor;
+	if (!mark_seen(dir, fd))
+		return;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
+		if (!node->seen) {
+			tree_delete(tree, dir, node, &like);
+			continue;
+		}
+		int child = node_is_dir(node) ? open_in_parent(fd, dir_of(node)) : -1;
+		if (child < 0)
+			continue;
+		tell_losses(tree, dir_of(node), child);
+		close(child);
+	}
+}
+
+static Node *take_moved(
+	Tree *tree, Dir *twin, int twin_fd, Dir *parent, const DirEntry *entry, const Told *like)
 {
 	Dir *old_parent = twin->entry.parent;
+	if (twin->rewatch) {
+		tell_losses(tree, twin, twin_fd);
+		tree_scan_later(tree, twin, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
+	}
 	tree_scan_later(tree, old_parent, 0);
 	return tree_move(tree, old_parent, &twin->entry, parent, entry->name, entry->name_length, like);
 }
@@ -397,8 +453,27 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
 	return insert_dir(tree, parent, dir_of(node), like);
 }
 
-/* A directory that a listing has found and the index does not know at this place. Where it is known elsewhere, it was
- * moved: told as a move, unless records are unread that may say so themselves. */
+/* Opened and watched. Where that shows that it is known elsewhere, it was moved: told as a move, unless records are
+ * unread that may say so themselves. */
+static Node *adopt_open(Tree *tree, Dir *parent, Dir *dir, int fd, const DirEntry *entry,
+	const Told *like, bool *unsure)
+{
+	Dir *twin = NULL;
+	bool same = prove(dir, fd) == 0 && (dir->dev != parent->dev || dir->entry.ino == entry->ino);
+	if (same && tree_watch(tree, dir, fd) == 0)
+		twin = find_stale_twin(tree, dir, parent);
+	if (same && twin == NULL)
+		return insert_dir(tree, parent, dir, like);
+	if (dir->claim.wd >= 0)
+		tree->watches--;
+	hub_unclaim(tree->hub, &dir->claim);
+	node_free(&tree->pool, &dir->entry);
+	*unsure = !same || !hub_caught_up(tree->hub);
+	return *unsure ? NULL : take_moved(tree, twin, fd, parent, entry, like);
+}
+
+/* A directory that a listing has found and the index does not know at this place. NULL where it is left to the next
+ * listing: then *unsure is set. */
 static Node *adopt(
 	Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry, const Told *like, bool *unsure)
 {
@@ -418,28 +493,11 @@ static Node *adopt(
 		dir->dev = parent->dev;
 		return insert_dir(tree, parent, dir, like);
 	}
-	Dir *twin = NULL;
-	bool same = prove(dir, fd) == 0 && (dir->dev != parent->dev || dir->entry.ino == entry->ino);
-	if (!same) {
-		close(fd);
-		node_free(&tree->pool, node);
-		*unsure = true;
-		return NULL;
-	}
-	if (tree_watch(tree, dir, fd) == 0)
-		twin = find_stale_twin(tree, dir, parent);
+	bool left = false;
+	node = adopt_open(tree, parent, dir, fd, entry, like, &left);
+	*unsure |= left;
 	close(fd);
-	if (twin == NULL)
-		return insert_dir(tree, parent, dir, like);
-	if (dir->claim.wd >= 0)
-		tree->watches--;
-	hub_unclaim(tree->hub, &dir->claim);
-	node_free(&tree->pool, node);
-	if (!hub_caught_up(tree->hub)) {
-		*unsure = true;
-		return NULL;
-	}
-	return take_moved(tree, twin, parent, entry, like);
+	return node;
 }
 
 /* --- listing ---------------------------------------------------------------------------------------------------------- */
@@ -627,14 +685,6 @@ static void found(Scan *scan, DirEntry *entry)
 		found_dir(scan, node, entry);
 	else
 		found_file(scan, node, entry);
-}
-
-static void clear_seen(const Dir *dir)
-{
-	ChildCursor cursor;
-	for (Node *node = children_start(dir, &cursor); node != NULL;
-		 node = children_next(dir, &cursor))
-		node->seen = false;
 }
 
 static void drop_unseen(Scan *scan)
