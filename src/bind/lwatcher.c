@@ -356,6 +356,15 @@ static int l_settle(lua_State *L)
 	return 1;
 }
 
+/* _is_behind(): has something happened that nobody has taken yet? A cheap look, not a barrier: halves of renames and
+ * polled parts are not waited for. */
+static int l_is_behind(lua_State *L)
+{
+	Watcher *watcher = check_watcher(L);
+	lua_pushboolean(L, next_item(watcher) != NULL);
+	return 1;
+}
+
 /* --- ready and sync ---------------------------------------------------------------------------------------------------- */
 
 static int take_ready(lua_State *L, Source *source)
@@ -884,6 +893,7 @@ static const luaL_Reg methods[] = {
 	{"_subscribe", l_subscribe},
 	{"_widen", l_widen},
 	{"_settle", l_settle},
+	{"_is_behind", l_is_behind},
 	{"_unsubscribe", l_unsubscribe},
 	{"_add", l_add},
 	{"_start", l_start},

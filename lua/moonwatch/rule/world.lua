@@ -154,12 +154,10 @@ local function flush(moonwatch, runtime, timeout)
    return ok, message, errno
 end
 
--- Before a run ends: what was changed until now is read, so that the guard knows it was made during the run. Polled
--- parts are not looked at for that.
+-- Before a run ends: what was changed until now is read, so that the guard knows it was made during the run.
 local function flush_run(moonwatch, runtime)
    local watcher = runtime.spec.guard and runtime.watcher
-   local stats = watcher and watcher:stats()
-   if stats and stats.polled == 0 then
+   if watcher and watcher:_is_behind() then
       flush(moonwatch, runtime, 0.1)
    end
 end
