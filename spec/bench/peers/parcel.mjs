@@ -13,5 +13,5 @@ await watcher.subscribe(process.argv[2], (error, events) => {
       count = 0;
     } else count++;
   }
-});
+}, { backend: "inotify" }); // else it asks a watchman, and leaves that running
 console.log("ready");
