@@ -43,10 +43,11 @@ end
 local function gather_events(watcher, gather, timeout)
    local event, message, code = watcher:get(timeout)
    if not event then return message, code end
+   gather:feed(event, event.time)
    for _ = 1, 1000 do
-      gather:feed(event, event.time)
       event = watcher:get(0)
-      if not event then break end
+      if not event then return end
+      gather:feed(event, event.time)
    end
 end
 

@@ -194,9 +194,10 @@ end
 local Target = {}
 Target.__index = Target
 
--- What a batch is applied to: starts as the tree before, must end as the tree after.
-function netmodel.target(tree)
-   return setmetatable({ top = { type = "directory", children = { r = netmodel.copy(tree) } } }, Target)
+-- What a batch is applied to: starts as the tree before, must end as the tree after. On a real disk (`live`) what is no
+-- directory may be told with the type that it had later, or with none.
+function netmodel.target(tree, live)
+   return setmetatable({ live = live, top = { type = "directory", children = { r = netmodel.copy(tree) } } }, Target)
 end
 
 function Target:slot(path)
@@ -206,9 +207,18 @@ function Target:slot(path)
    return directory.children, last
 end
 
-local function check_room(change, there)
+function Target:is(entry, type)
+   if not entry then return false end
+   return entry.type == type or (self.live and entry.type ~= "directory" and type ~= "directory")
+end
+
+function Target:learn(entry, change)
+   if self.live then entry.type = change.type or entry.type end
+end
+
+local function check_room(self, change, there)
    if change.replaced then
-      check(there and there.type == change.replaced, "%s: replaced %s, there is %s", change.path, change.replaced,
+      check(self:is(there, change.replaced), "%s: replaced %s, there is %s", change.path, change.replaced,
          there and there.type or "nothing")
    else
       check(not there, "%s: is there already", change.path)
@@ -219,14 +229,14 @@ local apply = {}
 
 function apply.create(self, change)
    local slot, name = self:slot(change.path)
-   check_room(change, slot[name])
+   check_room(self, change, slot[name])
    slot[name] = { type = change.type, told = true, children = change.type == "directory" and {} or nil }
 end
 
 function apply.delete(self, change)
    local slot, name = self:slot(change.path)
    check(slot[name], "%s: deleted and not there", change.path)
-   check(slot[name].type == change.type, "%s: deleted as %s", change.path, change.type)
+   check(self:is(slot[name], change.type), "%s: deleted as %s", change.path, change.type)
    check(change.whole or not slot[name].children or next(slot[name].children) == nil,
       "%s: deleted before what is in it", change.path)
    slot[name] = nil
@@ -236,31 +246,34 @@ function apply.move(self, change)
    local from_slot, from_name = self:slot(change.from)
    local slot, name = self:slot(change.path)
    local entry = from_slot[from_name]
-   check(entry and entry.type == change.type, "%s: moved from %s as %s", change.path, change.from, change.type)
+   check(self:is(entry, change.type), "%s: moved from %s as %s", change.path, change.from, change.type)
    local below = change.path .. "/"
    check(below:sub(1, #change.from + 1) ~= change.from .. "/", "%s: moved into itself", change.from)
    check((change.from .. "/"):sub(1, #below) ~= below, "%s: moved over its own parent", change.from)
    local there = slot[name]
    if change.exchange then
-      check(there and there.type == change.replaced, "%s: no exchange with %s", change.path, change.from)
+      check(self:is(there, change.replaced), "%s: no exchange with %s", change.path, change.from)
       from_slot[from_name] = there
    else
-      check_room(change, there)
+      check_room(self, change, there)
       from_slot[from_name] = nil
    end
    slot[name] = entry
+   self:learn(entry, change)
    if change.modified then entry.told = true end
 end
 
 function apply.modify(self, change)
    local slot, name = self:slot(change.path)
-   check(slot[name] and slot[name].type == change.type, "%s: modified and not there", change.path)
+   check(self:is(slot[name], change.type), "%s: modified as %s, there is %s", change.path, change.type, slot[name] and (slot[name].type or "?") or "nothing")
+   self:learn(slot[name], change)
    slot[name].told = true
 end
 
 function apply.attrib(self, change)
    local slot, name = self:slot(change.path)
-   check(slot[name] and slot[name].type == change.type, "%s: attrib and not there", change.path)
+   check(self:is(slot[name], change.type), "%s: attrib and not there", change.path)
+   self:learn(slot[name], change)
 end
 
 function Target:apply(batch)

@@ -323,6 +323,14 @@ static void forget_flags(Entry *entry)
 	entry->modified = entry->attrib = false;
 }
 
+/* The type of what has to give way. What is no directory and of unknown type is most likely a file. */
+static uint8_t type_replaced(const Entry *entry)
+{
+	if (entry == NULL)
+		return TYPE_UNKNOWN;
+	return entry->type == TYPE_UNKNOWN ? TYPE_FILE : entry->type;
+}
+
 static int put_in_place(Netting *n, Place *place)
 {
 	Entry *now = place->now, *was = place->was;
@@ -330,7 +338,7 @@ static int put_in_place(Netting *n, Place *place)
 		return -ENOMEM;
 	Change change = {.op = now->was != NULL ? OP_MOVE : OP_CREATE,
 		.type = now->type,
-		.replaced = was != NULL ? was->type : TYPE_UNKNOWN,
+		.replaced = type_replaced(was),
 		.modified = now->was != NULL && now->modified,
 		.unclosed = now->unclosed};
 	if (tell(n, change, place, now->was) < 0)
@@ -347,7 +355,7 @@ static int put_by_exchange(Netting *n, Place *place)
 	Place *from = now->was;
 	Change change = {.op = OP_MOVE,
 		.type = now->type,
-		.replaced = other->type,
+		.replaced = type_replaced(other),
 		.modified = now->modified,
 		.exchange = true};
 	if (tell(n, change, place, from) < 0)
