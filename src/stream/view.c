@@ -356,6 +356,45 @@ static void move_of_dir(View *view, const Told *told, const Place *to, const Pla
 	cover_again(view, moved);
 }
 
+static void tell_gone(View *view, const Told *told, const Node *node, const Place *place)
+{
+	Told gone = *told;
+	gone.node = (Node *)(uintptr_t)node;
+	gone.type = node->type;
+	gone.replaced = 0;
+	gone.exchange = false;
+	tell_delete(view, &gone, place);
+}
+
+static void tell_come(View *view, const Told *told, Node *node, const Place *place)
+{
+	Told come = *told;
+	bool isdir = node_is_dir(node);
+	come.node = node;
+	come.replaced = 0;
+	come.exchange = false;
+	if (shows_place(view, place, isdir))
+		tell_found(view, &come, place, node->type);
+	if (!isdir)
+		return;
+	walk_below(view, &come, NULL, place, false, false);
+	Dir *parent = node->parent;
+	tree_prune(view->tree, dir_of(node),
+		!enters(view, tree_root_of(parent), parent, place->name, place->length));
+	cover_again(view, dir_of(node));
+}
+
+/* With a filter each of the two may be shown at one place and not at the other: told as two that go and two that come. */
+static void exchange_filtered(View *view, const Told *told, const Place *to, const Place *from)
+{
+	Node *here = told->node;
+	Node *there = children_find(told->from_dir, told->from_name, told->from_name_length);
+	tell_gone(view, told, here, from);
+	tell_gone(view, told, there, to);
+	tell_come(view, told, here, to);
+	tell_come(view, told, there, from);
+}
+
 static void tell_move(View *view, const Told *told, const Place *to)
 {
 	Place from = place_of(view, told->from_dir, told->from_name, told->from_name_length);
@@ -363,6 +402,8 @@ static void tell_move(View *view, const Told *told, const Place *to)
 	from.dir = text_share(from.dir);
 	if (from.dir == NULL || kept.dir == NULL)
 		view->failed = true;
+	else if (told->exchange && view->filtered)
+		exchange_filtered(view, told, &kept, &from);
 	else if (told->type == TYPE_DIRECTORY)
 		move_of_dir(view, told, &kept, &from);
 	else

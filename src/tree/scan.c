@@ -586,6 +586,15 @@ static void compare_file(Scan *scan, Node *node, const char *name)
 		tree_tell_content(scan->tree, scan->dir, node, &scan->like);
 }
 
+static void sign_or_stamp(const Scan *scan, Node *node, const char *name)
+{
+	node->writing = false;
+	if (scan->dir->polled)
+		sign(scan, node, name);
+	else
+		tree_stamp(scan->tree, node);
+}
+
 /* A file that the index has under this name. Another inode: something was renamed onto it. */
 static void found_file(Scan *scan, Node *node, const DirEntry *entry)
 {
@@ -593,9 +602,11 @@ static void found_file(Scan *scan, Node *node, const DirEntry *entry)
 	node->ino = entry->ino;
 	if (node->type == TYPE_UNKNOWN)
 		node->type = entry->type & 7u;
+	if (other)
+		sign_or_stamp(scan, node, entry->name);
 	if (other && tells(scan->tree))
 		tree_tell_content(scan->tree, scan->dir, node, &scan->like);
-	else if (scan->compare)
+	else if (scan->compare && !other)
 		compare_file(scan, node, entry->name);
 }
 
