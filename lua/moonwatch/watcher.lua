@@ -216,6 +216,30 @@ function methods:on(ops, fn)
    return setmetatable({ _watcher = self, _handlers = handlers }, subscription_meta)
 end
 
+local function check_path(what, path)
+   if type(path) ~= "string" or path == "" then
+      declare.misuse("%s: a path expected, not %s", what, (declare.show(path)))
+   end
+   return path
+end
+
+--- Watches one more root; returns once that is watched.
+-- @param path as for `watch`
+-- @return true, or nil, message, errno
+function methods:add(path)
+   local ok, message, code = self:_add(check_path("add", path))
+   if not ok then return nil, message, code end
+   return self:ready()
+end
+
+--- Compares with the disk; the differences come as synthetic events.
+-- @param[opt] path a root, or something below one: only that
+-- @param[opt] timeout seconds
+-- @return true once they can be had by `get(0)`; nil, message, errno
+function methods:rescan(path, timeout)
+   return self:_rescan(path and check_path("rescan", path), timeout)
+end
+
 --- What is known: an iterator of rel, type. After `sync` it is the disk.
 function methods:entries(pattern)
    local list, at = self:_entries(), -1

@@ -9,18 +9,16 @@
 #include "bind/lwatcher.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lauxlib.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "bind/bind.h"
 #include "bind/levent.h"
 #include "bind/lpattern.h"
 #include "bind/lsettle.h"
-#include "loop/watch.h"
+#include "bind/lwatcher_state.h"
 #include "os/notify.h"
 
 enum {
@@ -33,21 +31,6 @@ enum {
 	UV_COUNT = UV_EVENT
 };
 
-typedef struct Watcher {
-	Source source;  /* events */
-	Source barrier; /* ready and sync */
-	Dispatch dispatch;
-	Watch watch;
-	lua_State *filter_thread; /* user value; NULL without a filter */
-	Text *last_dir, *last_root;
-	WatchMark first; /* the barrier behind the first look */
-	bool opened, marked, ready, subscribed;
-	uint32_t named
-		[256]; /* by hash of a name: the last event handed out that made, moved or removed one */
-	uint32_t dir_changed; /* the same for directories of any name */
-	size_t subscription;  /* the next one to be asked about the event at hand */
-} Watcher;
-
 static const Class watcher_class;
 
 static Watcher *watcher_of(Watch *watch)
@@ -55,12 +38,12 @@ static Watcher *watcher_of(Watch *watch)
 	return list_item(watch, Watcher, watch);
 }
 
-static Watcher *barrier_owner(Source *source)
+Watcher *watcher_of_barrier(Source *source)
 {
 	return list_item(source, Watcher, barrier);
 }
 
-static Watcher *check_watcher(lua_State *L)
+Watcher *watcher_check(lua_State *L)
 {
 	return bind_check(L, 1, &watcher_class);
 }
@@ -68,10 +51,10 @@ static Watcher *check_watcher(lua_State *L)
 /* --- from the loop ------------------------------------------------------------------------------------------------- */
 
 /* The first look is over when nothing is left to scan, and all records older than that moment are handed on. */
-static void advance_ready(Watcher *watcher)
+void watcher_advance(Watcher *watcher)
 {
 	Watch *watch = &watcher->watch;
-	if (watcher->ready || !watcher->opened || !tree_is_settled(watch->tree))
+	if (!watcher->looking || !watcher->opened || !tree_is_settled(watch->tree))
 		return;
 	if (!watcher->marked) {
 		watcher->first = (WatchMark){.position = hub_position(watch->tree->hub)};
@@ -80,14 +63,15 @@ static void advance_ready(Watcher *watcher)
 	if (!watch_reached(watch, watcher->first))
 		return;
 	watch_set_ready(watch);
+	watcher->looking = false;
 	watcher->ready = true;
 }
 
 static void on_changed(Watch *watch)
 {
 	Watcher *watcher = watcher_of(watch);
-	advance_ready(watcher);
-	if (!watcher->ready)
+	watcher_advance(watcher);
+	if (watcher->looking)
 		watch->stirred = true;
 	if (watch->view.queue.count > 0) {
 		if (watcher->subscribed)
@@ -287,14 +271,14 @@ static void refuse_subscribed(lua_State *L, const Watcher *watcher, const char *
 
 static int l_get(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	refuse_subscribed(L, watcher, "get");
 	return source_get(L, &watcher->source, bind_opttimeout(L, 2));
 }
 
 static int l_each(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	refuse_subscribed(L, watcher, "each");
 	return bind_each(L, &watcher->source, bind_opttimeout(L, 2));
 }
@@ -339,7 +323,7 @@ static bool is_change(const Item *item)
  * that is no change or to so many. How many. */
 static int l_settle(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	Settle *settle = lsettle_check(L, 2);
 	lua_Integer most = luaL_checkinteger(L, 3), count = 0;
 	if (watcher->watch.shared == NULL)
@@ -360,7 +344,7 @@ static int l_settle(lua_State *L)
  * polled parts are not waited for. */
 static int l_is_behind(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	lua_pushboolean(L, next_item(watcher) != NULL);
 	return 1;
 }
@@ -369,13 +353,13 @@ static int l_is_behind(lua_State *L)
 
 static int take_ready(lua_State *L, Source *source)
 {
-	Watcher *watcher = barrier_owner(source);
-	if (!watcher->ready && watcher->watch.shared != NULL) {
+	Watcher *watcher = watcher_of_barrier(source);
+	if (watcher->looking && watcher->watch.shared != NULL) {
 		watch_look(&watcher->watch);
-		advance_ready(watcher);
+		watcher_advance(watcher);
 		watcher->watch.stirred = true;
 	}
-	if (!watcher->ready)
+	if (watcher->looking)
 		return 0;
 	lua_pushboolean(L, true);
 	return 1;
@@ -383,35 +367,81 @@ static int take_ready(lua_State *L, Source *source)
 
 static int l_ready(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	return source_get_with(L, &watcher->barrier, bind_opttimeout(L, 2), take_ready);
 }
 
 /* The mark stands at index 3 of the waiting function. */
-static int take_synced(lua_State *L, Source *source)
+int watcher_take_synced(lua_State *L, Source *source)
 {
-	Watcher *watcher = barrier_owner(source);
+	Watcher *watcher = watcher_of_barrier(source);
 	WatchMark mark = {.position = (uint64_t)lua_tointeger(L, 3)};
 	if (watcher->watch.shared == NULL)
 		return 0;
 	watch_look(&watcher->watch);
-	advance_ready(watcher);
-	if (!watcher->ready || !watch_reached(&watcher->watch, mark))
+	watcher_advance(watcher);
+	if (watcher->looking || !watch_reached(&watcher->watch, mark)) {
+		watcher->watch.stirred = true;
 		return 0;
+	}
 	lua_pushboolean(L, true);
 	return 1;
 }
 
-static int l_sync(lua_State *L)
+int watcher_wait(
+	lua_State *L, Watcher *watcher, double timeout, int (*take)(lua_State *L, Source *source))
 {
-	Watcher *watcher = check_watcher(L);
-	double timeout = bind_opttimeout(L, 2);
 	lua_settop(L, 2);
 	WatchMark mark = {0};
 	if (watcher->watch.shared != NULL)
 		mark = watch_mark(&watcher->watch);
 	lua_pushinteger(L, (lua_Integer)mark.position);
-	return source_get_with(L, &watcher->barrier, timeout, take_synced);
+	return source_get_with(L, &watcher->barrier, timeout, take);
+}
+
+static int l_sync(lua_State *L)
+{
+	Watcher *watcher = watcher_check(L);
+	return watcher_wait(L, watcher, bind_opttimeout(L, 2), watcher_take_synced);
+}
+
+/* --- in foreign loops ------------------------------------------------------------------------------------------------- */
+
+static int l_pollfd(lua_State *L)
+{
+	Watcher *watcher = watcher_check(L);
+	if (watcher->watch.shared == NULL)
+		return bind_closed(L);
+	if (watcher->poll_fd < 0)
+		watcher->poll_fd = fcntl(watcher->watch.tree->hub->fd, F_DUPFD_CLOEXEC, 0);
+	if (watcher->poll_fd < 0)
+		return bind_fail(L, "watcher", errno);
+	lua_pushinteger(L, watcher->poll_fd);
+	return 1;
+}
+
+static int l_events(lua_State *L)
+{
+	watcher_check(L);
+	lua_pushliteral(L, "r");
+	return 1;
+}
+
+static int l_timeout(lua_State *L)
+{
+	const Watcher *watcher = watcher_check(L);
+	double deadline = 0;
+	if (watcher->watch.shared == NULL)
+		return lua_pushnil(L), 1;
+	if (watcher->watch.view.queue.count > 0) {
+		lua_pushnumber(L, 0);
+	} else if ((deadline = watch_deadline(&watcher->watch)) > 0) {
+		double left = deadline - loop_now();
+		lua_pushnumber(L, left > 0 ? left : 0);
+	} else {
+		lua_pushnil(L);
+	}
+	return 1;
 }
 
 /* --- subscriptions -------------------------------------------------------------------------------------------------------
@@ -477,7 +507,7 @@ static void handler_done(lua_State *L, Dispatch *dispatch)
 /* _subscribe(handlers): the table is the subscription; its end is _unsubscribe(handlers) */
 static int l_subscribe(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	luaL_checktype(L, 2, LUA_TTABLE);
 	if (lua_getiuservalue(L, 1, UV_SUBSCRIPTIONS) != LUA_TTABLE) {
 		lua_pop(L, 1);
@@ -509,7 +539,7 @@ static void stop_dispatch(lua_State *L, Watcher *watcher)
 /* _unsubscribe(handlers) */
 static int l_unsubscribe(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	if (lua_getiuservalue(L, 1, UV_SUBSCRIPTIONS) != LUA_TTABLE)
 		return 0;
 	lua_Integer count = luaL_len(L, -1), kept = 0;
@@ -572,7 +602,7 @@ static void add_entries(EntryWalk *walk, Dir *dir)
 /* _entries(): a flat list rel, type, rel, type, ... */
 static int l_entries(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	EntryWalk walk = {.L = L, .watcher = watcher};
 	lua_newtable(L);
 	if (watcher->watch.shared == NULL)
@@ -594,7 +624,7 @@ static void set_count(lua_State *L, const char *name, size_t value)
 
 static int l_stats(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	const Watch *watch = &watcher->watch;
 	if (watch->shared == NULL)
 		return bind_closed(L);
@@ -663,7 +693,7 @@ static uint32_t kernel_mask(uint32_t ops)
 /* _widen(ops): these are told as well from now on */
 static int l_widen(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	uint32_t ops = (uint32_t)luaL_checkinteger(L, 2);
 	if (watcher->watch.shared == NULL)
 		return 0;
@@ -716,6 +746,8 @@ static int l_watcher(lua_State *L)
 	source_init(L, &watcher->source, take_event, NULL);
 	source_init(L, &watcher->barrier, take_ready, NULL);
 	watcher->watch.changed = on_changed;
+	watcher->poll_fd = -1;
+	watcher->looking = true;
 	set_filter(L, watcher, object);
 	uint32_t ops = (uint32_t)get_number(L, "ops");
 	bool initial = get_flag(L, "initial");
@@ -748,104 +780,10 @@ static int l_watcher(lua_State *L)
 	return 1;
 }
 
-static const char *absolute(char *buffer, const char *path)
-{
-	if (path[0] == '/')
-		return path;
-	if (getcwd(buffer, PATH_MAX) == NULL)
-		return NULL;
-	size_t length = strlen(buffer);
-	if (length + 1 + strlen(path) >= 2 * PATH_MAX)
-		return NULL;
-	buffer[length] = '/';
-	strcpy(buffer + length + 1, path);
-	return buffer;
-}
-
-/* What a root is called: a path, or a pattern whose literal head is the root. */
-typedef struct RootText {
-	char *head; /* heap; NULL where the text is a path */
-	char *rest; /* in the same block */
-} RootText;
-
-static bool exists(const char *path)
-{
-	struct stat status;
-	return lstat(path, &status) == 0;
-}
-
-static int split_root(const char *text, RootText *root)
-{
-	*root = (RootText){0};
-	if (exists(text))
-		return 0;
-	int split = pattern_literal_head(text, strlen(text), &root->head, &root->rest);
-	return split < 0 ? split : 0;
-}
-
-static Pattern *root_pattern(const RootText *root, int *error)
-{
-	if (root->head == NULL)
-		return NULL;
-	Pattern *pattern = pattern_new();
-	*error = pattern == NULL ? -ENOMEM
-							 : pattern_add(pattern, root->rest, strlen(root->rest), PATTERN_BRACES);
-	return pattern;
-}
-
-/* Without slashes at the end, which would be doubled in every path. */
-static void copy_prefix(char *prefix, const char *path)
-{
-	size_t length = strlen(path);
-	while (length > 1 && path[length - 1] == '/')
-		length--;
-	memcpy(prefix, path, length);
-	prefix[length] = '\0';
-}
-
-static int add_root(Watcher *watcher, const char *given, const RootText *text)
-{
-	char real[2 * PATH_MAX], prefix[2 * PATH_MAX];
-	int error = 0;
-	Root *root;
-	const char *path = text->head != NULL ? text->head : given;
-	if (strlen(path) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	copy_prefix(prefix, path);
-	RootNames names = {.given = path, .prefix = prefix, .real = absolute(real, prefix)};
-	if (names.real == NULL)
-		return -errno;
-	names.match = root_pattern(text, &error);
-	if (error == 0)
-		error = tree_add_root(watcher->watch.tree, &names, &root);
-	watcher->watch.view.filtered |= names.match != NULL;
-	pattern_free(names.match);
-	return error;
-}
-
-/* _add(path or pattern): a root; true or nil, message, errno */
-static int l_add(lua_State *L)
-{
-	RootText text;
-	Watcher *watcher = check_watcher(L);
-	const char *given = bind_checkpath(L, 2, NULL);
-	if (watcher->watch.shared == NULL)
-		return bind_closed(L);
-	int error = given[0] == '\0' ? -ENOENT : split_root(given, &text);
-	if (error == 0) {
-		error = add_root(watcher, given, &text);
-		free(text.head);
-	}
-	if (error < 0)
-		return bind_fail(L, given, -error);
-	lua_pushboolean(L, true);
-	return 1;
-}
-
 /* _start(): all roots are added */
 static int l_start(lua_State *L)
 {
-	Watcher *watcher = check_watcher(L);
+	Watcher *watcher = watcher_check(L);
 	watcher->opened = true;
 	watcher->watch.stirred = true;
 	return 0;
@@ -859,6 +797,9 @@ static int l_close(lua_State *L)
 	text_free(watcher->last_dir);
 	text_free(watcher->last_root);
 	watcher->last_dir = watcher->last_root = NULL;
+	if (watcher->poll_fd >= 0)
+		close(watcher->poll_fd);
+	watcher->poll_fd = -1;
 	source_close(&watcher->source);
 	source_close(&watcher->barrier);
 	return 0;
@@ -866,7 +807,7 @@ static int l_close(lua_State *L)
 
 static int l_closed(lua_State *L)
 {
-	lua_pushboolean(L, check_watcher(L)->watch.shared == NULL);
+	lua_pushboolean(L, watcher_check(L)->watch.shared == NULL);
 	return 1;
 }
 
@@ -889,13 +830,15 @@ static const luaL_Reg methods[] = {
 	{"ready", l_ready},
 	{"sync", l_sync},
 	{"stats", l_stats},
+	{"pollfd", l_pollfd},
+	{"events", l_events},
+	{"timeout", l_timeout},
 	{"_entries", l_entries},
 	{"_subscribe", l_subscribe},
 	{"_widen", l_widen},
 	{"_settle", l_settle},
 	{"_is_behind", l_is_behind},
 	{"_unsubscribe", l_unsubscribe},
-	{"_add", l_add},
 	{"_start", l_start},
 	{"_closed", l_closed},
 	{NULL, NULL},
@@ -915,6 +858,7 @@ int open_watcher(lua_State *L)
 	bind_class(L, &watcher_class);
 	luaL_setfuncs(L, functions, 0);
 	lua_newtable(L);
+	luaL_setfuncs(L, watcher_root_methods, 0);
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &methods_key);
 	lua_setfield(L, -2, "watcher_methods");

@@ -214,5 +214,16 @@ bool watch_reached(const Watch *watch, WatchMark mark)
 
 void watch_set_ready(Watch *watch)
 {
-	watch->tree->ready = true;
+	Tree *tree = watch->tree;
+	tree->ready = true;
+	for (size_t i = 0; i < tree->root_count; i++)
+		tree->roots[i]->ready = true;
+}
+
+double watch_deadline(const Watch *watch)
+{
+	const Shared *shared = watch->shared;
+	if (shared->job.loop != NULL)
+		return loop_now();
+	return shared->timer.loop != NULL ? shared->timer.at : 0;
 }

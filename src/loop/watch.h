@@ -40,7 +40,9 @@ void watch_close(Watch *watch); /* fine when closed */
 void watch_look(Watch *watch);
 WatchMark watch_mark(Watch *watch);
 bool watch_reached(const Watch *watch, WatchMark mark);
-/* From now on changes are told. */
+/* From now on changes below the roots that it has now are told. */
 void watch_set_ready(Watch *watch);
+/* When watch_look has something to do without a record, which may be now; 0: never. */
+double watch_deadline(const Watch *watch);
 
 #endif

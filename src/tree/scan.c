@@ -433,10 +433,16 @@ static bool may_enter(Tree *tree, Dir *parent, const char *name, size_t length)
 		tree->sink.enter(tree->sink.owner, tree_root_of(parent), parent, name, length);
 }
 
+/* Is what is found in this directory told? */
+static bool tells(const Tree *tree, const Dir *dir)
+{
+	return tree->options.initial || tree_root_of(dir)->ready;
+}
+
 static Node *insert_dir(Tree *tree, Dir *parent, Dir *dir, const Told *like)
 {
 	tree_insert(tree, parent, &dir->entry);
-	if (tree->ready || tree->options.initial)
+	if (tells(tree, parent))
 		tree_tell(tree, OP_CREATE, parent, &dir->entry, like);
 	tree_scan_later(tree, dir, 0);
 	return &dir->entry;
@@ -505,6 +511,7 @@ static Node *adopt(
 typedef struct Scan {
 	Tree *tree;
 	bool again; /* something was left to the next scan */
+	bool tells; /* what is found */
 	Dir *dir;
 	int fd;
 	bool compare;      /* contents changed since they were told are told */
@@ -515,11 +522,6 @@ typedef struct Scan {
 	uint64_t from, to; /* the position of the listing lies between */
 	Told like;
 } Scan;
-
-static bool tells(const Tree *tree)
-{
-	return tree->ready || tree->options.initial;
-}
 
 /* A file in a polled directory has no record of changes: what it looked like is kept and compared. */
 static uint64_t signature(const FileInfo *info)
@@ -555,7 +557,7 @@ static void found_new(Scan *scan, const DirEntry *entry)
 	node->seen = true;
 	tree_insert(tree, scan->dir, node);
 	sign(scan, node, entry->name);
-	if (!tells(tree))
+	if (!scan->tells)
 		return;
 	tree_tell(tree, OP_CREATE, scan->dir, node, &scan->like);
 	tree_tell_content(tree, scan->dir, node, &scan->like);
@@ -604,7 +606,7 @@ static void found_file(Scan *scan, Node *node, const DirEntry *entry)
 		node->type = entry->type & 7u;
 	if (other)
 		sign_or_stamp(scan, node, entry->name);
-	if (other && tells(scan->tree))
+	if (other && scan->tells)
 		tree_tell_content(scan->tree, scan->dir, node, &scan->like);
 	else if (scan->compare && !other)
 		compare_file(scan, node, entry->name);
@@ -742,7 +744,7 @@ static int list_all(Scan *scan)
 		return error;
 	if (scan->captured && hub_heard_of_directories(scan->tree->hub, scan->begin))
 		return -EAGAIN;
-	if (tells(scan->tree) && !is_at_its_place(scan->dir))
+	if (scan->tells && !is_at_its_place(scan->dir))
 		return -ESTALE;
 	if (scan->tree->ready && !hub_caught_up(scan->tree->hub) && contradicts(scan))
 		return -EAGAIN;
@@ -846,6 +848,7 @@ static void scan_one(Tree *tree, Dir *dir)
 		.dir = dir,
 		.compare = dir->compare,
 		.deep = dir->deep,
+		.tells = tells(tree, dir),
 		.like = {.synthetic = true},
 	};
 	scan.how = (scan.deep ? SCAN_DEEP | SCAN_REWATCH : 0) | (scan.compare ? SCAN_COMPARE : 0);

@@ -59,6 +59,7 @@ static void free_root(Root *root)
 	text_free(root->given);
 	text_free(root->prefix);
 	text_free(root->real);
+	text_free(root->key);
 	text_free(root->name);
 	text_free(root->folder);
 	text_free(root->prefix_folder);
@@ -91,8 +92,9 @@ static int fill_root(Root *root, const RootNames *names)
 	root->given = text_copy(names->given, strlen(names->given));
 	root->prefix = text_copy(names->prefix, strlen(names->prefix));
 	root->real = text_copy(names->real, strlen(names->real));
+	root->key = text_copy(names->key, strlen(names->key));
 	root->match = pattern_share(names->match);
-	return root->given && root->prefix && root->real ? 0 : -ENOMEM;
+	return root->given && root->prefix && root->real && root->key ? 0 : -ENOMEM;
 }
 
 static int append_root(Tree *tree, Root *root)
@@ -204,7 +206,7 @@ void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like)
 	told.root = tree_root_of(dir);
 	told.dir = dir;
 	told.node = node;
-	told.initial = !tree->ready;
+	told.initial = !told.root->ready;
 	if (node != NULL) {
 		told.type = node->type;
 		told.name = node_name(node);
@@ -228,13 +230,14 @@ void tree_tell_content(Tree *tree, Dir *dir, Node *node, const Told *like)
 
 void tree_tell_root(Tree *tree, uint8_t op, Root *root, int error)
 {
+	bool whole = op == OP_OVERFLOW || op == OP_UNWATCHED;
 	Told told = {
 		.op = op,
 		.type = TYPE_DIRECTORY,
 		.root = root,
 		.name = "",
 		.error = error,
-		.initial = !tree->ready,
+		.initial = !(whole ? tree->ready : root->ready),
 	};
 	tell(tree, &told);
 }

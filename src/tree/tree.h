@@ -64,11 +64,13 @@ struct Root {
 	bool check;          /* the way is to be walked again */
 	bool single;         /* a file, followed by name */
 	bool known;          /* existed at least once, so that `single` is decided */
+	bool ready;          /* its first look is over: from now on changes are told */
 	bool waited;         /* was missing at the start, and that was allowed */
 	bool unsure;         /* its way cannot be watched: looked at by time */
 	Text *given;         /* as the user wrote it */
 	Text *prefix;        /* paths of events begin with this */
 	Text *real;          /* absolute, for the way */
+	Text *key;           /* the same without dots and doubled slashes, to be compared */
 	Text *name;          /* single: the last component of prefix, told as name */
 	Text *prefix_folder; /* single: the folder's part of prefix */
 	Pattern
@@ -98,7 +100,7 @@ struct Tree {
 	Root **roots;
 	size_t root_count;
 	uint32_t generation; /* directories moved so far: cached paths of older ones are checked */
-	bool ready;          /* the first look is over: from now on changes are told */
+	bool ready;          /* the first look at the first roots is over */
 	bool checks;         /* some root's way is to be walked */
 	bool starved;        /* out of memory: something could not even be noted for later */
 	bool full;           /* no watch is to be had until the next poll */
@@ -131,6 +133,7 @@ typedef struct RootNames {
 	const char *given;  /* as the user wrote it: event.root */
 	const char *prefix; /* paths of events begin with it */
 	const char *real;   /* absolute */
+	const char *key;    /* the same, clean (base/path.h) */
 	Pattern *match;     /* anchored; a use is taken; or NULL */
 } RootNames;
 

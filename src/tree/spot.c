@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * spot.c - where a path lies in the index.
+ */
+#include "tree/spot.h"
+
+#include <string.h>
+
+#include "base/path.h"
+
+static const char *below(const Root *root, const char *path, const char *absolute)
+{
+	const char *rel = path_below(absolute, root->key->bytes);
+	return rel != NULL ? rel : path_below(path, root->prefix->bytes);
+}
+
+/* The innermost: the one below which least is left. */
+static void find_root(const Tree *tree, const char *path, const char *absolute, Spot *spot)
+{
+	for (size_t i = 0; i < tree->root_count; i++) {
+		Root *root = tree->roots[i];
+		const char *rel = below(root, path, absolute);
+		if (rel == NULL || (root->single && rel[0] != '\0'))
+			continue;
+		if (spot->root == NULL || strlen(rel) < strlen(spot->rel)) {
+			spot->root = root;
+			spot->rel = rel;
+		}
+	}
+}
+
+static void find_entry(Spot *spot)
+{
+	const char *rel = spot->rel;
+	if (spot->root->single) {
+		const Text *name = spot->root->name;
+		spot->node = name ? children_find(spot->dir, name->bytes, name->length) : NULL;
+		return;
+	}
+	while (rel[spot->at] != '\0') {
+		const char *name = rel + spot->at;
+		size_t length = strcspn(name, "/");
+		Node *node = length <= 255 ? children_find(spot->dir, name, length) : NULL;
+		if (name[length] == '\0')
+			spot->node = node;
+		if (node == NULL || !node_is_dir(node))
+			return;
+		spot->dir = dir_of(node);
+		spot->at += length + (name[length] == '/');
+	}
+}
+
+bool spot_find(const Tree *tree, const char *path, const char *absolute, Spot *spot)
+{
+	*spot = (Spot){0};
+	find_root(tree, path, absolute, spot);
+	if (spot->root == NULL)
+		return false;
+	spot->dir = spot->root->top;
+	if (spot->dir != NULL)
+		find_entry(spot);
+	return true;
+}
+
+Root *spot_root(const Tree *tree, const char *path, const char *absolute)
+{
+	for (size_t i = 0; i < tree->root_count; i++) {
+		const char *rel = below(tree->roots[i], path, absolute);
+		if (rel != NULL && rel[0] == '\0')
+			return tree->roots[i];
+	}
+	return NULL;
+}
