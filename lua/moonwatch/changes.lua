@@ -38,17 +38,20 @@ local function gatherer_of(watcher, options)
    return gather
 end
 
+local MOST_AT_ONCE = 4096
+
 -- What is there goes into the gatherer, but not so much that a writer without end could keep a batch back. Returns the
--- message and errno of what ended the wait, if no event came.
+-- message and errno of what ended the wait, if no event came. Most go straight from the queue, without becoming events
+-- of Lua first.
 local function gather_events(watcher, gather, timeout)
    local event, message, code = watcher:get(timeout)
    if not event then return message, code end
-   gather:feed(event, event.time)
-   for _ = 1, 1000 do
-      event = watcher:get(0)
-      if not event then return end
+   local left = MOST_AT_ONCE
+   repeat
       gather:feed(event, event.time)
-   end
+      left = left - 1 - watcher:_settle(gather, MOST_AT_ONCE)
+      event = left > 0 and watcher:get(0)
+   until not event
 end
 
 local function earlier(a, b)
