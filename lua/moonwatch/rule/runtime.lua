@@ -275,6 +275,9 @@ end
 
 -- each: one settled change.
 function runtime:due_change(change, reason)
+   if change.temporary then -- a step of the batch, not a path of the disk (doc/changes.md)
+      return
+   end
    if change.op == "move" then
       change = self:follow_move(change)
    end
