@@ -22,7 +22,7 @@ _moonwatch() {
 			if declare -F _command_offset >/dev/null; then _command_offset $((i + 1)); fi
 			return
 			;;
-		run | events | exec | check | limits | status | reload | stop | pause | resume | trigger | tail | explain | log | wait | metrics) [ -n "$command" ] || command=${COMP_WORDS[i]} ;;
+		run | events | exec | check | record | replay | limits | status | reload | stop | pause | resume | trigger | tail | explain | log | wait | metrics) [ -n "$command" ] || command=${COMP_WORDS[i]} ;;
 		esac
 	done
 	case "${command:-run} $prev" in
@@ -30,6 +30,7 @@ _moonwatch() {
 	'run --log-format') _moonwatch_words "text json"; return ;;
 	'events --backend') _moonwatch_words "auto inotify poll"; return ;;
 	'exec --busy') _moonwatch_words "queue restart drop signal"; return ;;
+	'record --backend') _moonwatch_words "auto inotify poll"; return ;;
 	*' --socket' | *' --pid-file' | *' --from') _moonwatch_files; return ;;
 	esac
 	if [[ $cur == -* ]]; then
@@ -38,6 +39,8 @@ _moonwatch() {
 		events) _moonwatch_words "--from --count --timeout --json -0 --null --format --time-format --summary -q --quiet -e --events --match --ignore --gitignore -r --recursive -R --no-recursive --depth --follow --one-filesystem --initial --wait-for-path --backend -h --help" ;;
 		exec) _moonwatch_words "--from --settle --max-wait --busy --each --start --once --clear --signal --grace --ignore --gitignore --wait-for-path -q --quiet -v --verbose -h --help" ;;
 		check) _moonwatch_words "--json -h --help" ;;
+		record) _moonwatch_words "--from --count --timeout --json -0 --null --format --time-format --summary -q --quiet -e --events --match --ignore --gitignore -r --recursive -R --no-recursive --depth --follow --one-filesystem --initial --wait-for-path --backend -h --help" ;;
+		replay) _moonwatch_words "-j --jobs --json -h --help" ;;
 		limits) _moonwatch_words "--set --json -h --help" ;;
 		status) _moonwatch_words "--json --watch --interval --socket -h --help" ;;
 		reload) _moonwatch_words "--socket -h --help" ;;
@@ -56,8 +59,10 @@ _moonwatch() {
 	case $command in
 	'')
 		_moonwatch_files
-		mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "run events exec check limits status reload stop pause resume trigger tail explain log wait metrics" -- "$cur")
+		mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "run events exec check record replay limits status reload stop pause resume trigger tail explain log wait metrics" -- "$cur")
 		;;
+	record) : ;;
+	replay) : ;;
 	status) : ;;
 	reload) : ;;
 	stop) : ;;

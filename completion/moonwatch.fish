@@ -10,7 +10,7 @@ function __moonwatch_is
 end
 
 function __moonwatch_is_script
-	not __fish_seen_subcommand_from run events exec check limits status reload stop pause resume trigger tail explain log wait metrics
+	not __fish_seen_subcommand_from run events exec check record replay limits status reload stop pause resume trigger tail explain log wait metrics
 end
 
 complete -c moonwatch -n __moonwatch_is_script -s V -l version -d 'Show the version and end.'
@@ -84,6 +84,35 @@ complete -c moonwatch -n '__moonwatch_is exec' -s h -l help -d 'Show this help a
 complete -c moonwatch -n __moonwatch_is_script -a check -d 'says what rule scripts would watch, and runs nothing'
 complete -c moonwatch -n '__moonwatch_is check' -l json -d 'One JSON object.'
 complete -c moonwatch -n '__moonwatch_is check' -s h -l help -d 'Show this help and end.'
+
+complete -c moonwatch -n __moonwatch_is_script -a record -d 'writes events as a log for replay'
+complete -c moonwatch -n '__moonwatch_is record' -l from -r -d 'Read further paths from FILE, one a line ('\''-'\'': standard input).'
+complete -c moonwatch -n '__moonwatch_is record' -l count -r -d 'End after N events.'
+complete -c moonwatch -n '__moonwatch_is record' -l timeout -r -d 'End when nothing happened for S seconds (with --summary: after S).'
+complete -c moonwatch -n '__moonwatch_is record' -l json -d 'One JSON object a line; a name that is not UTF-8 also as NAME_base64.'
+complete -c moonwatch -n '__moonwatch_is record' -s 0 -l null -d 'End each record with NUL, and leave names as they are.'
+complete -c moonwatch -n '__moonwatch_is record' -l format -r -d 'One line per event, as FORMAT says (codes: see below).'
+complete -c moonwatch -n '__moonwatch_is record' -l time-format -r -d 'What %T is, in strftime'\''s codes, %N for microseconds.'
+complete -c moonwatch -n '__moonwatch_is record' -l summary -d 'At the end print a table of counts per directory, and no events.'
+complete -c moonwatch -n '__moonwatch_is record' -s q -l quiet -d 'Do not say when all is watched.'
+complete -c moonwatch -n '__moonwatch_is record' -s e -l events -r -d 'Only these, separated by commas: create, close_write, attrib, delete, move (the default), modify, open, access, close_nowrite, close, all.'
+complete -c moonwatch -n '__moonwatch_is record' -l match -r -d 'Only what PATTERN matches (gitignore'\''s language and {a,b}).'
+complete -c moonwatch -n '__moonwatch_is record' -l ignore -r -d 'Neither report nor watch what PATTERN matches.'
+complete -c moonwatch -n '__moonwatch_is record' -l gitignore -d 'Obey .gitignore files.'
+complete -c moonwatch -n '__moonwatch_is record' -s r -l recursive -d 'Directories below, too (the default).'
+complete -c moonwatch -n '__moonwatch_is record' -s R -l no-recursive -d 'The given directories alone.'
+complete -c moonwatch -n '__moonwatch_is record' -l depth -r -d 'At most so many levels below.'
+complete -c moonwatch -n '__moonwatch_is record' -l follow -d 'Go through symbolic links to directories.'
+complete -c moonwatch -n '__moonwatch_is record' -l one-filesystem -d 'Do not cross mounts.'
+complete -c moonwatch -n '__moonwatch_is record' -l initial -d 'First report what is there, as synthetic creates.'
+complete -c moonwatch -n '__moonwatch_is record' -l wait-for-path -d 'A path may come later.'
+complete -c moonwatch -n '__moonwatch_is record' -l backend -x -a 'auto inotify poll' -d 'auto, inotify or poll.'
+complete -c moonwatch -n '__moonwatch_is record' -s h -l help -d 'Show this help and end.'
+
+complete -c moonwatch -n __moonwatch_is_script -a replay -d 'says what a rule script would do about such a log'
+complete -c moonwatch -n '__moonwatch_is replay' -s j -l jobs -r -d 'At most N runs at a time, over all rules.'
+complete -c moonwatch -n '__moonwatch_is replay' -l json -d 'One JSON object a line.'
+complete -c moonwatch -n '__moonwatch_is replay' -s h -l help -d 'Show this help and end.'
 
 complete -c moonwatch -n __moonwatch_is_script -a limits -d 'the kernel'\''s limits, what is used and by whom'
 complete -c moonwatch -n '__moonwatch_is limits' -l set -r -d 'Set a limit, where the rights allow.'

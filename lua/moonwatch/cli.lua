@@ -19,6 +19,8 @@ cli.commands = {
    { "events", "prints events" },
    { "exec", "runs a command on changes" },
    { "check", "says what rule scripts would watch, and runs nothing" },
+   { "record", "writes events as a log for replay" },
+   { "replay", "says what a rule script would do about such a log" },
    { "limits", "the kernel's limits, what is used and by whom" },
    { "status", "what a running host does" },
    { "reload", "has a running host load its scripts anew" },

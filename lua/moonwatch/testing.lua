@@ -61,6 +61,16 @@ function World:pass(seconds)
    return self
 end
 
+-- Lets time go by until no rule has anything left to do, at most so many seconds (3600). true, or false where some has.
+function World:pass_until_idle(seconds)
+   local last = self.time + (seconds or 3600)
+   turn(self)
+   while not self.set.engine:is_idle() and next_deadline(self) <= last do
+      self:pass(next_deadline(self) - self.time)
+   end
+   return self.set.engine:is_idle()
+end
+
 -- Sets the time of day, "HH:MM", of the same made-up day (1 January 2024) or the next.
 function World:clock(text)
    local hour, minute = text:match "^(%d+):(%d+)$"
@@ -649,7 +659,7 @@ local function new_world(options)
       world:clock(options.clock)
    end
    world.log = log.new { level = "debug", wall = function() return world.time end, write = function(_, level, message)
-      world.log_records[#world.log_records + 1] = { level = level, message = message }
+      world.log_records[#world.log_records + 1] = { level = level, message = message, time = world.time }
    end }
    local core = options.core or require "moonwatch.core"
    world.patterns = core.pattern
