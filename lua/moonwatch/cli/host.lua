@@ -172,6 +172,7 @@ function Host:reload()
    end
    self.set = set
    self:at_work()
+   collectgarbage() -- the old rules, and the memory that Lua does not see behind them
    self.reloads.done, self.reloads.error = self.reloads.done + 1, nil
    self:tell_ready()
    return { ok = true, rules = #set.rules }
