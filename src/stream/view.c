@@ -213,12 +213,18 @@ static void tell_found(View *view, const Told *told, const Place *place, FileTyp
 
 /* --- what is told entry by entry --------------------------------------------------------------------------------------- */
 
+/* What an event about a directory above has done to the entries that the reader knows below its old path. */
+typedef enum Fate {
+	FATE_NONE,  /* nothing: they are there */
+	FATE_MOVED, /* they are below the new path */
+	FATE_GONE,
+} Fate;
+
 /* The same entry seen twice: by its old path and by its new one; either may be missing. */
 typedef struct Walk {
 	View *view;
 	const Told *told;
 	const Root *old_root, *new_root;
-	bool old_covered, new_covered; /* by an event about a directory above */
 } Walk;
 
 static bool shows_place(View *view, const Place *place, bool isdir)
@@ -229,30 +235,33 @@ static bool shows_place(View *view, const Place *place, bool isdir)
 	return rel != NULL && view_shows(view, place->root, rel, rel_length, isdir);
 }
 
-static void tell_difference(const Walk *walk, const Node *node, const Place *old, const Place *new)
+/* Returns the fate of what lies below the entry. */
+static Fate tell_difference(
+	const Walk *walk, Fate fate, const Node *node, const Place *old, const Place *new)
 {
 	View *view = walk->view;
 	bool isdir = node_is_dir(node);
-	bool was = old->dir != NULL && shows_place(view, old, isdir);
+	bool was = fate != FATE_GONE && old->dir != NULL && shows_place(view, old, isdir);
 	bool is = new->dir != NULL &&shows_place(view, new, isdir);
-	bool carried = walk->old_covered && walk->new_covered;
 	Told told = *walk->told;
-	if (was && is && !walk->old_covered && !walk->new_covered) {
+	if (was && is) {
 		told.op = OP_MOVE;
 		told.type = node->type;
-		if (wants(view, &told))
+		if (fate == FATE_NONE && wants(view, &told))
 			queue_event(view, &told, new, old);
-	} else if (carried ? was && !is : was && !walk->old_covered) {
-		tell_entry(view, &told, OP_DELETE, carried ? new : old, node->type);
-		if (is && !carried)
-			tell_found(view, &told, new, node->type);
-	} else if (is && !(carried && was)) {
-		tell_found(view, &told, new, node->type);
+		return FATE_MOVED;
 	}
+	if (was) {
+		tell_entry(view, &told, OP_DELETE, fate == FATE_MOVED ? new : old, node->type);
+		return FATE_GONE;
+	}
+	if (is)
+		tell_found(view, &told, new, node->type);
+	return fate;
 }
 
 /* All below a directory, parents first. The paths are composed on the way: the index knows only the new ones. */
-static void walk_entries(const Walk *walk, const Dir *dir, Text *old_dir, Text *new_dir)
+static void walk_entries(const Walk *walk, Fate fate, const Dir *dir, Text *old_dir, Text *new_dir)
 {
 	ChildCursor cursor;
 	for (Node *node = children_start(dir, &cursor); node != NULL;
@@ -260,7 +269,7 @@ static void walk_entries(const Walk *walk, const Dir *dir, Text *old_dir, Text *
 		const char *name = node_name(node);
 		Place old = {old_dir, name, node->name_length, walk->old_root};
 		Place new = {new_dir, name, node->name_length, walk->new_root};
-		tell_difference(walk, node, &old, &new);
+		Fate below = tell_difference(walk, fate, node, &old, &new);
 		if (!node_is_dir(node))
 			continue;
 		Text *old_path =
@@ -268,7 +277,7 @@ static void walk_entries(const Walk *walk, const Dir *dir, Text *old_dir, Text *
 		Text *new_path =
 			new_dir ? text_join(new_dir->bytes, new_dir->length, name, new.length) : NULL;
 		if ((old_path != NULL) == (old_dir != NULL) && (new_path != NULL) == (new_dir != NULL))
-			walk_entries(walk, dir_of(node), old_path, new_path);
+			walk_entries(walk, below, dir_of(node), old_path, new_path);
 		else
 			walk->view->failed = true;
 		text_free(old_path);
@@ -276,22 +285,23 @@ static void walk_entries(const Walk *walk, const Dir *dir, Text *old_dir, Text *
 	}
 }
 
-static void walk_below(View *view, const Told *told, const Place *old, const Place *new,
-	bool old_covered, bool new_covered)
+static Text *join_place(const Place *place)
+{
+	if (place == NULL)
+		return NULL;
+	return text_join(place->dir->bytes, place->dir->length, place->name, place->length);
+}
+
+static void walk_below(View *view, const Told *told, Fate fate, const Place *old, const Place *new)
 {
 	Walk walk = {
 		.view = view,
 		.told = told,
 		.old_root = old != NULL ? old->root : NULL,
 		.new_root = new != NULL ? new->root : NULL,
-		.old_covered = old_covered,
-		.new_covered = new_covered,
 	};
-	Text *old_path =
-		old ? text_join(old->dir->bytes, old->dir->length, old->name, old->length) : NULL;
-	Text *new_path =
-		new ? text_join(new->dir->bytes, new->dir->length, new->name, new->length) : NULL;
-	walk_entries(&walk, dir_of(told->node), old_path, new_path);
+	Text *old_path = join_place(old), *new_path = join_place(new);
+	walk_entries(&walk, fate, dir_of(told->node), old_path, new_path);
 	text_free(old_path);
 	text_free(new_path);
 }
@@ -305,7 +315,7 @@ static void tell_delete(View *view, const Told *told, const Place *place)
 		tell_entry(view, told, OP_DELETE, place, told->type);
 	} else if (isdir) {
 		Told below = *told;
-		walk_below(view, &below, place, NULL, false, false);
+		walk_below(view, &below, FATE_NONE, place, NULL);
 	}
 }
 
@@ -349,7 +359,7 @@ static void move_of_dir(View *view, const Told *told, const Place *to, const Pla
 		return;
 	Told below = *told;
 	below.replaced = 0;
-	walk_below(view, &below, from, to, was, was && is);
+	walk_below(view, &below, was && is ? FATE_MOVED : was ? FATE_GONE : FATE_NONE, from, to);
 	Dir *parent = told->dir, *moved = dir_of(told->node);
 	tree_prune(view->tree, moved,
 		!enters(view, tree_root_of(parent), parent, told->name, told->name_length));
@@ -377,7 +387,7 @@ static void tell_come(View *view, const Told *told, Node *node, const Place *pla
 		tell_found(view, &come, place, node->type);
 	if (!isdir)
 		return;
-	walk_below(view, &come, NULL, place, false, false);
+	walk_below(view, &come, FATE_GONE, NULL, place);
 	Dir *parent = node->parent;
 	tree_prune(view->tree, dir_of(node),
 		!enters(view, tree_root_of(parent), parent, place->name, place->length));

@@ -919,7 +919,7 @@ bool tree_work(Tree *tree, double until)
 		dir->pending = false;
 		if (dir->dead)
 			node_free(&tree->pool, &dir->entry);
-		else
+		else if (!dir->pruned)
 			scan_one(tree, dir);
 		if (monotonic() >= until)
 			break;
