@@ -38,7 +38,7 @@ helper.host = helper.build .. "/bin/moonwatch"
 -- Runs when the present `it` has ended, the last one first.
 local cleanups = {}
 
-local function at_end(fn)
+function helper.at_end(fn)
    cleanups[#cleanups + 1] = fn
 end
 
@@ -110,7 +110,7 @@ function helper.folder()
    local path = os.tmpname()
    os.remove(path)
    check(lfs.mkdir(path))
-   at_end(function()
+   helper.at_end(function()
       if not pcall(helper.remove, path) then os.execute("rm -rf " .. helper.quote(path)) end
    end)
    return path
@@ -289,7 +289,7 @@ function helper.start(argv, options)
    local shell = assert(io.popen(script))
    local pid = math.tointeger(shell:read "n")
    local program = setmetatable({ pid = pid, dir = dir, shell = shell }, Program)
-   at_end(function() program:kill() end)
+   helper.at_end(function() program:kill() end)
    return program
 end
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * probe.c - what the torture driver needs of the system and Lua does not have: a snapshot of a
+ * probe.c - what the torture driver and the scenarios need of the system and Lua does not have: a snapshot of a
  * tree, the watches and descriptors of this process, and a child to speak to over two pipes.
  *
  * It knows nothing of moonwatch, so that it can judge it. Paths are byte strings; trees are walked
@@ -13,11 +13,16 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -393,6 +398,159 @@ static int probe_pid(lua_State *L)
 	return 1;
 }
 
+/* exchange(a, b) */
+static int probe_exchange(lua_State *L)
+{
+	const char *a = luaL_checkstring(L, 1), *b = luaL_checkstring(L, 2);
+
+	if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) < 0)
+		return refuse(L, a);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* unnamed(folder, path, text): made without a name in the folder, then linked into place. */
+static int probe_unnamed(lua_State *L)
+{
+	char link[64];
+	size_t length;
+	const char *folder = luaL_checkstring(L, 1), *path = luaL_checkstring(L, 2);
+	const char *text = luaL_checklstring(L, 3, &length);
+	int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return refuse(L, folder);
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	if (write(fd, text, length) != (ssize_t)length ||
+		linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0) {
+		int returned = refuse(L, path);
+		close(fd);
+		return returned;
+	}
+	close(fd);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* truncate(path, size), without opening it */
+static int probe_truncate(lua_State *L)
+{
+	if (truncate(luaL_checkstring(L, 1), (off_t)luaL_checkinteger(L, 2)) < 0)
+		return refuse(L, lua_tostring(L, 1));
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int probe_chmod(lua_State *L)
+{
+	if (chmod(luaL_checkstring(L, 1), (mode_t)luaL_checkinteger(L, 2)) < 0)
+		return refuse(L, lua_tostring(L, 1));
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* socket(path): a bound socket is left there. */
+static int probe_socket(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+	strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+	error = fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0;
+	if (error)
+		return refuse(L, path);
+	close(fd);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* device(path): the character device 1:3, where the rights allow. */
+static int probe_device(lua_State *L)
+{
+	if (mknod(luaL_checkstring(L, 1), S_IFCHR | 0600, makedev(1, 3)) < 0)
+		return refuse(L, lua_tostring(L, 1));
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* as(user): rights to files as that user has them; 0: our own again. */
+static int probe_as(lua_State *L)
+{
+	setfsuid((uid_t)luaL_checkinteger(L, 1));
+	return 0;
+}
+
+static int probe_chdir(lua_State *L)
+{
+	if (chdir(luaL_checkstring(L, 1)) < 0)
+		return refuse(L, lua_tostring(L, 1));
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* deep(path, name, levels): folders of that name below each other; a file "end" in the last. */
+static int probe_deep(lua_State *L)
+{
+	const char *name = luaL_checkstring(L, 2);
+	int at = open(luaL_checkstring(L, 1), O_PATH | O_DIRECTORY | O_CLOEXEC), file;
+
+	for (lua_Integer level = luaL_checkinteger(L, 3); at >= 0 && level > 0; level--) {
+		int above = at;
+		mkdirat(above, name, 0755);
+		at = openat(above, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		close(above);
+	}
+	file = at < 0 ? -1 : openat(at, "end", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (file < 0)
+		return refuse(L, lua_tostring(L, 1));
+	close(file);
+	close(at);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* fill(folder, first, last): empty files named by their numbers. */
+static int probe_fill(lua_State *L)
+{
+	int folder = open(luaL_checkstring(L, 1), O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (folder < 0)
+		return refuse(L, lua_tostring(L, 1));
+	for (lua_Integer i = luaL_checkinteger(L, 2); i <= luaL_checkinteger(L, 3); i++) {
+		char name[32];
+		int fd;
+		snprintf(name, sizeof name, "%lld", (long long)i);
+		fd = openat(folder, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		if (fd >= 0)
+			close(fd);
+	}
+	close(folder);
+	return 0;
+}
+
+/* occupy(count): opens descriptors until that many are in use; gives a list to close. */
+static int probe_occupy(lua_State *L)
+{
+	lua_Integer limit = luaL_checkinteger(L, 1), count = 0;
+	struct rlimit most;
+
+	getrlimit(RLIMIT_NOFILE, &most);
+	if (most.rlim_cur < (rlim_t)limit + 100) {
+		most.rlim_cur = most.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &most);
+	}
+	lua_newtable(L);
+	for (int fd = 0; fd < limit;) {
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return refuse(L, "/dev/null");
+		lua_pushinteger(L, fd);
+		lua_rawseti(L, -2, ++count);
+	}
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"snapshot", probe_snapshot},
 	{"stat", probe_stat},
@@ -412,6 +570,17 @@ static const luaL_Reg functions[] = {
 	{"sleep", probe_sleep},
 	{"now", probe_now},
 	{"pid", probe_pid},
+	{"exchange", probe_exchange},
+	{"unnamed", probe_unnamed},
+	{"truncate", probe_truncate},
+	{"chmod", probe_chmod},
+	{"socket", probe_socket},
+	{"device", probe_device},
+	{"as", probe_as},
+	{"chdir", probe_chdir},
+	{"deep", probe_deep},
+	{"fill", probe_fill},
+	{"occupy", probe_occupy},
 	{NULL, NULL},
 };
 

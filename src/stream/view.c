@@ -422,11 +422,25 @@ static void tell_move(View *view, const Told *told, const Place *to)
 	text_free(kept.dir);
 }
 
+/* Where a single file lies, as the user would call it. */
+static Text *folder_of(const Root *root)
+{
+	const Text *folder = root->prefix_folder;
+	return folder->length > 0 ? text_share(root->prefix_folder) : text_copy(".", 1);
+}
+
+/* The coming and going of a single file's folder is told of that. */
 static void tell_root(View *view, const Told *told)
 {
-	Place place = {.dir = told->root->prefix, .name = "", .root = told->root};
+	const Root *root = told->root;
+	Place place = {.dir = text_share(root->prefix), .name = "", .root = root};
+	if (root->single) {
+		text_free(place.dir);
+		place.dir = folder_of(root);
+	}
 	if (wants(view, told))
 		queue_event(view, told, &place, NULL);
+	text_free(place.dir);
 }
 
 static void tell(void *owner, const Told *told)

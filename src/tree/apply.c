@@ -275,7 +275,7 @@ static void record_self(Tree *tree, Dir *dir, const Record *record)
 	if (dir->entry.parent != NULL)
 		return;
 	if (record->mask & (NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF | NOTIFY_UNMOUNT))
-		dir->entry.root->check = tree->checks = true;
+		way_doubt(dir->entry.root);
 	else if (op_of(record->mask) != OP_NONE && !dir->entry.root->single)
 		tree_tell(tree, op_of(record->mask), dir, NULL, &like);
 }
@@ -444,7 +444,7 @@ void tree_watch_died(Tree *tree, Dir *dir)
 {
 	tree->watches--;
 	if (dir->entry.parent == NULL) {
-		dir->entry.root->check = tree->checks = true;
+		way_doubt(dir->entry.root);
 		return;
 	}
 	tree_scan_later(tree, dir, SCAN_REWATCH | SCAN_COMPARE);

@@ -425,6 +425,17 @@ static bool hand_on_any(Hub *hub, Record *record, size_t size)
 	return true;
 }
 
+/* A root that was moved away takes its directories along: what happens there from now on is told of no path. */
+static void check_ways(Hub *hub)
+{
+	hub->doubts = false;
+	for (List *link = hub->trees.next; link != &hub->trees; link = link->next) {
+		Tree *tree = list_item(link, Tree, link);
+		if (tree->checks)
+			tree_check_roots(tree);
+	}
+}
+
 static void hand_on_all(Hub *hub)
 {
 	Record record;
@@ -436,6 +447,8 @@ static void hand_on_all(Hub *hub)
 		hub->done += size;
 		hub->searched = 0;
 		hub->hold_until = 0;
+		if (hub->doubts)
+			check_ways(hub);
 	}
 	hub->start = hub->end = 0;
 }

@@ -64,6 +64,7 @@ struct Hub {
 	size_t start, end, size;
 	uint64_t done;     /* position up to which records were handed on */
 	size_t searched;   /* bytes of the buffer in which the held rename has no second half */
+	bool doubts;       /* some root may be elsewhere: what follows is not about its path */
 	double hold_until; /* 0: nothing is held */
 	double now;        /* monotonic time of the step under way */
 	double read_at;    /* monotonic, when the newest records were read */

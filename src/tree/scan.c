@@ -881,7 +881,7 @@ static double monotonic(void)
 	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-static void check_roots(Tree *tree)
+void tree_check_roots(Tree *tree)
 {
 	tree->checks = false;
 	for (size_t i = 0; i < tree->root_count; i++) {
@@ -906,7 +906,7 @@ static void settled(Tree *tree)
 bool tree_work(Tree *tree, double until)
 {
 	if (tree->checks)
-		check_roots(tree);
+		tree_check_roots(tree);
 	resume_deferred(tree);
 	poll_if_due(tree);
 	tree->behind = false;

@@ -191,6 +191,7 @@ void tree_leave_trail(Tree *tree); /* its directories may have moved or gone */
 void tree_scan_later(Tree *tree, Dir *dir, unsigned how);
 /* Scans until nothing is pending or the time is over. True: there is more to do at once. */
 bool tree_work(Tree *tree, double until);
+void tree_check_roots(Tree *tree);      /* walks the ways that are in doubt */
 void tree_poll(Tree *tree);             /* everything without a watch is to be looked at now */
 bool tree_is_settled(const Tree *tree); /* nothing pending, deferred or to be checked */
 double tree_deadline(const Tree *tree); /* 0: none */
@@ -209,6 +210,8 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
 int way_start(Root *root);  /* first walk; the top is made where it is there */
 void way_check(Root *root); /* walks again and tells gone and back */
 void way_drop(Root *root);
+/* A record says that the way may lead elsewhere: it is walked before the next record is believed. */
+void way_doubt(Root *root);
 void way_record(Hub *hub, Claim *claim, const Record *record);
 
 #endif

@@ -82,6 +82,12 @@ static int add_step(Root *root, int fd, uint32_t mask, bool names)
 	return 0;
 }
 
+void way_doubt(Root *root)
+{
+	root->check = root->tree->checks = true;
+	root->tree->hub->doubts = true;
+}
+
 void way_record(Hub *hub, Claim *claim, const Record *record)
 {
 	Step *step = (Step *)(void *)claim;
@@ -92,7 +98,7 @@ void way_record(Hub *hub, Claim *claim, const Record *record)
 		record->name_length == root->awaited->length &&
 		memcmp(record->name, root->awaited->bytes, record->name_length) == 0;
 	if (ended || came)
-		root->check = root->tree->checks = true;
+		way_doubt(root);
 }
 
 /* --- the walk ---------------------------------------------------------------------------------------------------------- */
