@@ -512,19 +512,33 @@ static int walk_step(Netting *n, Place **top)
 	return 0;
 }
 
+static int put_with_obstacles(Netting *n, Place *top)
+{
+	top->stacked = true;
+	top->waiting = NULL;
+	while (top != NULL) {
+		if (walk_step(n, &top) < 0) {
+			unwind_to(&top, NULL);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+static bool is_emptied_first(const Netting *n, const Place *place)
+{
+	return is_dead_dir(place->was) && has_survivors(n, place->was);
+}
+
+/* Last what takes the place of a directory from which much may have to be moved: by then it mostly has been. */
 static int put_all_in_place(Netting *n)
 {
-	for (size_t i = 0; i < n->picks->count; i++) {
-		Place *top = n->picks->places[i];
-		if (top->now == NULL || is_in_place(top))
-			continue;
-		top->stacked = true;
-		top->waiting = NULL;
-		while (top != NULL) {
-			if (walk_step(n, &top) < 0) {
-				unwind_to(&top, NULL);
+	for (int last = 0; last <= 1; last++) {
+		for (size_t i = 0; i < n->picks->count; i++) {
+			Place *place = n->picks->places[i];
+			bool is_due = place->now != NULL && !is_in_place(place);
+			if (is_due && (last || !is_emptied_first(n, place)) && put_with_obstacles(n, place) < 0)
 				return -ENOMEM;
-			}
 		}
 	}
 	return 0;
