@@ -265,7 +265,8 @@ end
 
 function apply.modify(self, change)
    local slot, name = self:slot(change.path)
-   check(self:is(slot[name], change.type), "%s: modified as %s, there is %s", change.path, change.type, slot[name] and (slot[name].type or "?") or "nothing")
+   check(self:is(slot[name], change.type), "%s: modified as %s, there is %s", change.path, tostring(change.type),
+      slot[name] and slot[name].type or "nothing")
    self:learn(slot[name], change)
    slot[name].told = true
 end
