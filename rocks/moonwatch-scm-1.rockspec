@@ -86,6 +86,7 @@ build = {
          ["moonwatch.rule.fields"] = "lua/moonwatch/rule/fields.lua",
          ["moonwatch.rule.guard"] = "lua/moonwatch/rule/guard.lua",
          ["moonwatch.rule.log"] = "lua/moonwatch/rule/log.lua",
+         ["moonwatch.rule.place"] = "lua/moonwatch/rule/place.lua",
          ["moonwatch.rule.queue"] = "lua/moonwatch/rule/queue.lua",
          ["moonwatch.rule.require"] = "lua/moonwatch/rule/require.lua",
          ["moonwatch.rule.runtime"] = "lua/moonwatch/rule/runtime.lua",

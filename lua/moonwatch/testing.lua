@@ -15,6 +15,7 @@
 local action = require "moonwatch.rule.action"
 local declare = require "moonwatch.rule.declare"
 local log = require "moonwatch.rule.log"
+local place = require "moonwatch.rule.place"
 local set = require "moonwatch.rule.set"
 local timers = require "moonwatch.rule.timers"
 
@@ -293,7 +294,7 @@ end
 -- One event for every rule that watches the path.
 local function tell(world, op, path, more)
    for _, watched in ipairs(world.watched) do
-      local root, rel = watched:place(path)
+      local root, rel = watched.place:find(path)
       if root then
          local event = { op = op, path = path, rel = rel, root = root, name = path:match "[^/]+$", type = "file",
             isdir = false, time = world.time }
@@ -301,7 +302,7 @@ local function tell(world, op, path, more)
             event[name] = value
          end
          if event.from then
-            local from_root, from_rel = watched:place(event.from)
+            local from_root, from_rel = watched.place:find(event.from)
             if from_root then
                event.from_root, event.from_rel = from_root, from_rel
             else
@@ -309,8 +310,8 @@ local function tell(world, op, path, more)
             end
          end
          watched.runtime:feed(event, world.time)
-      elseif more and more.from and watched:place(more.from) then
-         local from_root, from_rel = watched:place(more.from)
+      elseif more and more.from and watched.place:find(more.from) then
+         local from_root, from_rel = watched.place:find(more.from)
          watched.runtime:feed({ op = "delete", path = more.from, rel = from_rel, root = from_root,
             name = more.from:match "[^/]+$", type = more.type or "file", isdir = more.isdir or false,
             time = world.time }, world.time)
@@ -409,68 +410,12 @@ end
 
 -- Watching -------------------------------------------------------------------------------------------------------
 
-local Watched = {}
-Watched.__index = Watched
-
--- Under which root does a rule see this path; nil where it does not.
-function Watched:place(path)
-   for _, root in ipairs(self.roots) do
-      local rel
-      if path == root.path then
-         rel = path:match "[^/]+$"
-      elseif root.path == "." then
-         rel = path
-      elseif path:sub(1, #root.path + 1) == root.path .. "/" then
-         rel = path:sub(#root.path + 2)
-      end
-      if rel and self:shows(root, rel) then
-         return root.path, rel
-      end
-   end
-end
-
-function Watched:shows(root, rel)
-   return not (root.only and not root.only:match(rel, false))
-      and not (self.match and not self.match:match(rel, false))
-      and not (self.ignore and self.ignore:match(rel, false))
-end
-
-local function as_list(value)
-   return type(value) == "table" and value or { value }
-end
-
-local function root_of(world, path)
-   local literal, rest = path:match "^([^*?%[{]*)(.*)$"
-   if rest == "" or world.tree[path] then
-      return { path = (path:gsub("^%./", ""):gsub("(.)/+$", "%1")) }
-   end
-   local folder = literal:match "^(.*)/[^/]*$" or "."
-   rest = path:sub(folder == "." and 1 or #folder + 2)
-   return { path = folder == "" and "/" or folder, only = world.patterns { "/" .. rest } }
-end
-
 local function watch(world, runtime)
-   if runtime.spec.next_time then
-      return true
+   if not runtime.spec.next_time then
+      local seen = place.new(runtime.spec, world.patterns, function(path) return world.tree[path] end)
+      world.watched[#world.watched + 1] = { runtime = runtime, place = seen }
    end
-   local options = runtime.spec.watch_options
-   local watched = setmetatable({ runtime = runtime, roots = {} }, Watched)
-   for i, path in ipairs(runtime.spec.watch) do
-      watched.roots[i] = root_of(world, path)
-   end
-   watched.match = options.match and world.patterns(as_list(options.match))
-   watched.ignore = options.ignore and world.patterns(as_list(options.ignore))
-   world.watched[#world.watched + 1] = watched
    return true
-end
-
-local function explain(world, runtime, path)
-   for _, watched in ipairs(world.watched) do
-      if watched.runtime == runtime and watched:place(path) then
-         return true, "watched under " .. watched:place(path)
-      end
-   end
-   return false, "not watched"
 end
 
 -- The rules of one engine are no longer told.
@@ -488,14 +433,14 @@ local function find(world, runtime, reason)
    local found = {}
    for _, watched in ipairs(world.watched) do
       for path, entry in pairs(watched.runtime == runtime and world.tree or {}) do
-         if entry.type == "file" and watched:place(path) then
+         if entry.type == "file" and watched.place:find(path) then
             found[#found + 1] = { watched = watched, path = path }
          end
       end
    end
    table.sort(found, function(a, b) return a.path < b.path end)
    for _, each in ipairs(found) do
-      local root, rel = each.watched:place(each.path)
+      local root, rel = each.watched.place:find(each.path)
       for _, op in ipairs { "create", "close_write" } do
          runtime:feed_found({ op = op, path = each.path, rel = rel, root = root, type = "file", isdir = false,
             synthetic = true, time = world.time }, reason, world.time)
@@ -544,7 +489,7 @@ local function engine_world(world)
       watch = function(runtime) return watch(world, runtime) end,
       unmute = function() end,
       adopt = function(runtime) return watch(world, runtime) end,
-      explain = function(runtime, path) return explain(world, runtime, path) end,
+      kind = function(path) return world.tree[path] and world.tree[path].type end,
       find = function(runtime, reason) find(world, runtime, reason) end,
       start = function(run) start_run(world, run) end,
       stop = function(run) stop_run(world, run) end,

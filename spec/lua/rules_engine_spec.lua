@@ -702,3 +702,28 @@ describe("a replay", function()
       assert.same({ 0.2, 1.4, 3.2 }, times(world))
    end)
 end)
+
+describe("explain", function()
+   it("says whether a change would fire a rule, and which key decides", function()
+      local world = load_script [[
+rule "c" { watch = "src/**/*.c", ignore = "gen/", run = { "x" } }
+rule "m" { watch = { "src", "lib" }, match = { "*.h", "!old.h" }, depth = 2, outputs = "own.h", run = { "x" } }
+every(10, function() end)
+]]
+      local function words(rule, path) return { world:rule(rule):explain(path) } end
+      assert.same({ true, "it lies in src/**/*.c; fires on create, delete, modify, move" }, words("c", "src/sub/a.c"))
+      assert.same({ false, "it does not fit src/**/*.c" }, words("c", "src/a.h"))
+      assert.same({ false, "ignore has gen/" }, words("c", "src/gen/a.c"))
+      assert.same({ false, "it does not lie in what is watched" }, words("c", "other/a.c"))
+      assert.same({ true, "it lies in lib; fires on create, delete, modify, move" }, words("m", "lib/sub/a.h"))
+      assert.same({ false, "it lies deeper than 2 below lib" }, words("m", "lib/sub/sub/a.h"))
+      assert.same({ false, "nothing of match fits it" }, words("m", "lib/old.h"))
+      assert.same({ true, "it lies in lib; but not while it runs: outputs has own.h; fires on create, delete, modify, "
+         .. "move" }, words("m", "lib/own.h"))
+      world:rule("m"):pause()
+      assert.same({ false, "it lies in src, but the rule is paused" }, words("m", "src/a.h"))
+      assert.same({ false, "it runs by the clock" }, words("every 10 s", "src/a.h"))
+      assert.same({ "c", false, "it does not fit src/**/*.c" }, { world.set:explain("src/a.h")[1].rule,
+         world.set:explain("src/a.h")[1].fires, world.set:explain("src/a.h")[1].why })
+   end)
+end)

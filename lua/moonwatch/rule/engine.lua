@@ -10,6 +10,7 @@
 --   start(run, body)       runs body(run) in a task and calls engine:finished(run, outcome) when that has ended
 --   stop(run, why)         ends it politely; `finished` still follows
 --   exists(path)           is there such an entry
+--   kind(path)             "file", "directory", ...; nil where there is none
 --   find(runtime, reason)  calls runtime:feed_found with events for what is there now, at once or later
 --   rearm(time)            the earliest deadline is now this; call engine:tick() then
 --   log                    debug, info, warn, error

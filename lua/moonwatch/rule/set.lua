@@ -8,6 +8,7 @@
 local clock = require "moonwatch.rule.clock"
 local declare = require "moonwatch.rule.declare"
 local engine = require "moonwatch.rule.engine"
+local place = require "moonwatch.rule.place"
 local spec = require "moonwatch.rule.spec"
 local succession = require "moonwatch.rule.succession"
 
@@ -84,26 +85,46 @@ function methods:status()
    }
 end
 
+local function names_of(ops)
+   local names = {}
+   for op in pairs(ops) do
+      names[#names + 1] = op
+   end
+   table.sort(names)
+   return table.concat(names, ", ")
+end
+
+-- Does the rule see it, and why: by the rule's own patterns, then by what its watcher knows of ignore files and filters.
+local function sees(runtime, world, path)
+   local watcher = runtime.watcher
+   local root, rel, words = place.new(runtime.spec, world.pattern, world.kind):find(path, world.kind(path) == "directory")
+   if root and watcher and watcher.covers and not watcher:covers(path) then
+      return nil, nil, watcher:explain(path)
+   end
+   return root, rel, words
+end
+
 -- Would a change at this path fire it: true or false, and why, in words.
 function methods:explain(path)
+   if type(path) ~= "string" then
+      declare.misuse("rule:explain: a path expected, not %s", (declare.show(path)))
+   end
    local runtime, inside = started(self)
    local compiled = inside.spec
    if compiled.next_time then
       return false, "it runs by the clock"
    end
-   local is_watched, why = inside.set.world.explain(runtime, path)
-   if not is_watched then
-      return false, why
+   local root, rel, words = sees(runtime, inside.set.world, path)
+   if not root then
+      return false, words
    elseif runtime.paused then
-      return false, ("it is paused%s; %s"):format(
-         runtime.pause_reason and " (" .. runtime.pause_reason .. ")" or "", why)
+      return false, ("%s, but the rule is paused%s"):format(words,
+         runtime.pause_reason and ": " .. runtime.pause_reason or "")
+   elseif runtime.outputs and runtime.outputs:match(rel, false) then
+      return true, ("%s; but not while it runs: outputs has %s; fires on %s"):format(words,
+         runtime.outputs:explain(rel, false) or "it", names_of(compiled.ops))
    end
-   local ops = {}
-   for op in pairs(compiled.ops) do
-      ops[#ops + 1] = op
-   end
-   table.sort(ops)
-   return true, ("on %s; %s"):format(table.concat(ops, ", "), why)
+   return true, ("%s; fires on %s"):format(words, names_of(compiled.ops))
 end
 
 local function show_action(action)

@@ -384,11 +384,6 @@ local function all_ended(moonwatch, self, runtimes, timeout)
    return true
 end
 
-local function explain(runtime, path)
-   local watcher = runtime.watcher
-   return watcher:covers(path), watcher:explain(path)
-end
-
 -- The whole ------------------------------------------------------------------------------------------------------
 
 local function close(self, disarm)
@@ -411,7 +406,7 @@ function world.new(options)
       log = options.log or log.new(), budget = options.budget or 10,
       watchers = {}, muted = {}, idlers = {},
       exists = function(path) return core.kind(path) ~= nil end,
-      explain = explain,
+      kind = core.kind,
    }
    function self.find(runtime, reason) find(moonwatch, runtime, reason) end
    local disarm
