@@ -393,6 +393,14 @@ describe("rule scripts", function()
       assert.is_nil(rawget(_G, "shared"))
    end)
 
+   it("load further files with their own globals", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/common.lua", 'shared = "yes"; rule "common" { watch = ".", run = { "x" } }')
+      helper.write(dir .. "/a.lua", ('dofile(%q)\nassert(shared == "yes" and load "return rule"() == rule)'):format(
+         dir .. "/common.lua"))
+      assert.is_not_nil(assert(rules.load(dir .. "/a.lua")):find "common")
+   end)
+
    it("begin with #! where they like", function()
       local dir = helper.folder()
       helper.write(dir .. "/a.lua", '#!/usr/bin/env moonwatch\nrule "a" { watch = ".", run = { "x" }, oops = 1 }')

@@ -117,6 +117,8 @@ local fields = {
    timeout = { kinds = { "positive" }, doc = "seconds a run may take" },
    stop_signal = { kinds = { "text" }, check = process.stop_signal.check, default = "TERM", doc = "asks it to end" },
    grace = { kinds = { "seconds" }, default = 5, doc = "seconds before KILL" },
+   descendants = { kinds = { "boolean" }, doc = "a stop also ends what has left the process group" },
+   capture_limit = { kinds = { "natural" }, doc = "bytes of a capture that are kept: the last ones" },
    success = { kinds = { "integers", "integer" }, check = process.success.check, default = { 0 },
       doc = "exit codes that are no failure" },
    user = { kinds = { "text" }, doc = "runs as" },

@@ -5,12 +5,12 @@
 -- A rule is a value: checked when it is read, frozen, printable. It is declared into a set; the set is started with a
 -- world (engine.lua), and from then on the value's methods reach its runtime.
 
-local clock = require "moonwatch.rule.clock"
 local declare = require "moonwatch.rule.declare"
 local engine = require "moonwatch.rule.engine"
 local place = require "moonwatch.rule.place"
 local spec = require "moonwatch.rule.spec"
 local succession = require "moonwatch.rule.succession"
+local words = require "moonwatch.rule.words"
 
 local set = {}
 set.__index = set
@@ -97,11 +97,11 @@ end
 -- Does the rule see it, and why: by the rule's own patterns, then by what its watcher knows of ignore files and filters.
 local function sees(runtime, world, path)
    local watcher = runtime.watcher
-   local root, rel, words = place.new(runtime.spec, world.pattern, world.kind):find(path, world.kind(path) == "directory")
+   local root, rel, why = place.new(runtime.spec, world.pattern, world.kind):find(path, world.kind(path) == "directory")
    if root and watcher and watcher.covers and not watcher:covers(path) then
       return nil, nil, watcher:explain(path)
    end
-   return root, rel, words
+   return root, rel, why
 end
 
 -- Would a change at this path fire it: true or false, and why, in words.
@@ -114,17 +114,17 @@ function methods:explain(path)
    if compiled.next_time then
       return false, "it runs by the clock"
    end
-   local root, rel, words = sees(runtime, inside.set.world, path)
+   local root, rel, why = sees(runtime, inside.set.world, path)
    if not root then
-      return false, words
+      return false, why
    elseif runtime.paused then
-      return false, ("%s, but the rule is paused%s"):format(words,
+      return false, ("%s, but the rule is paused%s"):format(why,
          runtime.pause_reason and ": " .. runtime.pause_reason or "")
    elseif runtime.outputs and runtime.outputs:match(rel, false) then
-      return true, ("%s; but not while it runs: outputs has %s; fires on %s"):format(words,
+      return true, ("%s; but not while it runs: outputs has %s; fires on %s"):format(why,
          runtime.outputs:explain(rel, false) or "it", names_of(compiled.ops))
    end
-   return true, ("%s; fires on %s"):format(words, names_of(compiled.ops))
+   return true, ("%s; fires on %s"):format(why, names_of(compiled.ops))
 end
 
 local function show_action(action)
@@ -374,112 +374,14 @@ function set:status()
    return list
 end
 
--- The globals of a script ----------------------------------------------------------------------------------------
-
-local function check_name(name, what)
-   if type(name) ~= "string" or name == "" then
-      declare.misuse("%s: a name expected, not %s", what, (declare.show(name)))
-   end
-end
-
-local function rule_function(self, script)
-   return function(name, given)
-      check_name(name, "rule")
-      if given ~= nil then
-         return self:declare(name, given, script.defaults)
-      end
-      return function(table_of_keys)
-         return self:declare(name, table_of_keys, script.defaults)
-      end
-   end
-end
-
--- (first, [name,] fn) as name, fn.
-local function named_function(what, first, name, fn)
-   if fn == nil and type(name) == "function" then
-      return ("%s %s"):format(what, first), name
-   end
-   check_name(name, what)
-   if type(fn) ~= "function" then
-      declare.misuse("%s: a function expected, not %s", what, (declare.show(fn)))
-   end
-   return name, fn
-end
-
--- Two nameless jobs may have the same times.
-local function free_name(self, name, given)
-   local candidate, count = name, 1
-   while not given and self.by_name[candidate] do
-      count = count + 1
-      candidate = ("%s (%d)"):format(name, count)
-   end
-   return candidate
-end
-
-local function every_function(self)
-   return function(seconds, name, fn)
-      if not declare.kinds.positive[2](seconds) then
-         declare.misuse("every: a number of seconds above 0 expected, not %s", (declare.show(seconds)))
-      end
-      local job, body = named_function("every", ("%g s"):format(seconds), name, fn)
-      return self:declare_timer(free_name(self, job, fn), body, clock.every(seconds))
-   end
-end
-
-local function at_function(self)
-   return function(time, name, fn)
-      local hour, minute, second
-      if type(time) == "string" then
-         hour, minute, second = clock.parse(time)
-      end
-      if not hour then
-         declare.misuse('at: a time of day such as "03:30" expected, not %s', (declare.show(time)))
-      end
-      local job, body = named_function("at", time, name, fn)
-      return self:declare_timer(free_name(self, job, fn), body, clock.at(hour, minute, second))
-   end
-end
-
-local function defaults_function(script)
-   return function(given)
-      script.defaults = spec.check_defaults(given)
-   end
-end
-
 -- rule, defaults, every and at of one script: `defaults` holds for the rules after it in the same script.
 function set:words()
-   local script = { defaults = nil }
-   return {
-      rule = rule_function(self, script),
-      defaults = defaults_function(script),
-      every = every_function(self),
-      at = at_function(self),
-   }
+   return words.of(self)
 end
-
-local LUAS_OWN = { "assert", "collectgarbage", "dofile", "error", "getmetatable", "ipairs", "load", "loadfile", "next",
-   "pairs", "pcall", "print", "rawequal", "rawget", "rawlen", "rawset", "require", "select", "setmetatable",
-   "tonumber", "tostring", "type", "warn", "xpcall", "_VERSION", "coroutine", "debug", "io", "math", "os", "package",
-   "string", "table", "utf8" }
 
 -- The globals of one script: Lua's own, the set's words, and what `kit` gives (exec, spawn, sleep, log, moonwatch).
 function set:environment(kit, arg)
-   local environment = {}
-   for _, name in ipairs(LUAS_OWN) do
-      environment[name] = _G[name]
-   end
-   for name, value in pairs(kit) do
-      environment[name] = value
-   end
-   for name, value in pairs(self:words()) do
-      environment[name] = value
-   end
-   environment._G = environment
-   environment.arg = arg
-   if kit.require then
-      environment.require = kit.require(self)
-   end
-   return environment
+   return words.environment(self, kit, arg)
 end
 
 return set

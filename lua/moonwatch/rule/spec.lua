@@ -13,7 +13,7 @@ local spec = {}
 
 local WATCH_OPTIONS = { "match", "ignore", "ignore_files", "filter", "follow", "one_filesystem", "recursive", "depth",
    "missing", "backend", "interval" }
-local PROCESS_OPTIONS = { "timeout", "stop_signal", "grace", "user", "cwd" }
+local PROCESS_OPTIONS = { "timeout", "stop_signal", "grace", "descendants", "capture_limit", "user", "cwd" }
 
 local function as_list(value)
    if value == nil or type(value) == "table" then

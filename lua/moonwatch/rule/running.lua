@@ -1,0 +1,212 @@
+-- SPDX-License-Identifier: MIT
+--
+-- running.lua - the third stage: items wait for a slot and their key, run, and end: done, tried again, restarted.
+
+local batch = require "moonwatch.rule.batch"
+local guard = require "moonwatch.rule.guard"
+local queue = require "moonwatch.rule.queue"
+local verdict = require "moonwatch.rule.verdict"
+
+local running = {}
+
+local NONE = {} -- no changes; never written to
+
+function running:enqueue(item, reason)
+   self.engine:cancel(item.timer)
+   item.reason = (item.reason == nil or item.reason == "retry") and reason or item.reason
+   if not item.queued then
+      item.queued = true
+      self.queue:push(item)
+   end
+   self:offer()
+end
+
+function running:offer()
+   if self:is_startable() then
+      self.engine:offer(self)
+   end
+end
+
+function running:is_startable()
+   return #self.queue > 0 and self.running < self.spec.limit and not self.paused
+end
+
+-- Starts the next item that may run, if there is one.
+function running:start_one(now)
+   while self:is_startable() do
+      local item = self.queue:pop()
+      if self:take_lock(item) then
+         item.queued = false
+         local changes, reason = self:changes_of(item, now)
+         if changes and not guard.holds(self, item, changes, reason, now) then
+            return self:launch(item, changes, reason, now)
+         end
+         self:release(item.key)
+         self:tidy(item)
+      end
+   end
+end
+
+-- The key, or a place in the row of those who wait for it.
+function running:take_lock(item)
+   local key = item.key
+   local holder = self.locks[key]
+   if holder == nil then
+      self.locks[key] = item
+   elseif holder ~= item or item.run or item.cooling then
+      self.rows[key] = self.rows[key] or queue.new()
+      self.rows[key]:push(item)
+      return false
+   end
+   return true
+end
+
+-- Hands the key to the next in its row.
+function running:release(key)
+   local row = self.rows[key]
+   local following = row and row:pop()
+   self.locks[key] = following
+   if following then
+      self.queue:push(following)
+      self:offer()
+   else
+      self.rows[key] = nil
+   end
+end
+
+-- Paths that are gone end their retry.
+local function still_there(self, changes)
+   local there = {}
+   for _, change in ipairs(changes) do
+      if change.op == "delete" or self.world.exists(change.path) then
+         there[#there + 1] = change
+      end
+   end
+   return there
+end
+
+-- run: all that is due at this moment. each: nothing, its changes are with their items.
+function running:take_fresh(now)
+   if self.spec.each or not self.gather then
+      return NONE
+   end
+   local fresh = self.gather:take(now)
+   self:arm_gather(now)
+   return fresh or NONE
+end
+
+-- What the item's next run is about, and why it runs; nil where there is nothing to do after all.
+function running:changes_of(item, now)
+   local older, reason = item.changes or NONE, item.reason
+   local fresh = self:take_fresh(now)
+   if #fresh > 0 and reason == "retry" then
+      reason, item.tries = "change", nil
+   end
+   local is_gone = false
+   if reason == "retry" and #older > 0 then
+      older = still_there(self, older)
+      is_gone = #older == 0
+   end
+   local changes = self.spec.each and older or self:wanted(self.engine:compose(older, fresh))
+   local is_nothing = #changes == 0 and not item.must and (reason == "change" or is_gone)
+   item.changes, item.reason, item.must = nil, nil, nil
+   if is_nothing then
+      item.tries = nil
+      return nil
+   end
+   return changes, reason
+end
+
+function running:launch(item, changes, reason, now)
+   local run = {
+      runtime = self, item = item, key = item.key, name = self.spec.name,
+      changes = batch.new(changes), reason = reason, try = (item.tries or 0) + 1, started = now,
+   }
+   item.run = run
+   self.running = self.running + 1
+   self.stats.runs = self.stats.runs + 1
+   if not self.spec.service then
+      self.engine.active = self.engine.active + 1
+   end
+   if self.spec.fn and self.spec.timeout then
+      run.timer = self.engine:at(now + self.spec.timeout, function() self:stop_run(run, "timeout") end)
+   end
+   self.world.start(run)
+end
+
+function running:stop_run(run, why)
+   if not run.stopped then
+      run.stopped = why
+      self.world.stop(run, why)
+   end
+end
+
+-- The end of a run ------------------------------------------------------------------------------------------------
+
+-- Exactly one of: tried again, restarted, given up, done. A run whose on_failure is still to be called goes on.
+function running:finished(run, outcome, now)
+   self.engine:cancel(run.timer)
+   local step = verdict.of(self, run, outcome, now)
+   if step == "on_failure" then
+      run.phase, run.err = "on_failure", outcome.err
+      self.world.start(run)
+      return
+   end
+   local item = run.item
+   self:leave(run, now)
+   if step == "restart" then
+      item.changes = self.engine:compose(run.changes, item.changes or {})
+      item.must, item.again = self.spec.service, nil
+      self:enqueue(item, "change")
+   elseif item.again then
+      self:run_again(item, run, step)
+   elseif step == "retry" then
+      self:retry_later(item, run, now)
+   end
+   self:unlock(run.key, now)
+   self:tidy(item)
+   self:look(now)
+   self:offer()
+end
+
+function running:leave(run, now)
+   run.item.run, self.last_end = nil, now
+   self.running = self.running - 1
+   if not self.spec.service then
+      self.engine.active = self.engine.active - 1
+   end
+end
+
+-- Something came while it ran: a new start of the count, merged with what has failed.
+function running:run_again(item, run, step)
+   local reason = item.again
+   item.again, item.tries = nil, nil
+   if step == "retry" then
+      item.changes = self.engine:compose(run.changes, item.changes or {})
+   end
+   self:enqueue(item, reason)
+end
+
+function running:retry_later(item, run, now)
+   item.changes, item.tries = run.changes, run.try
+   item.timer = self.engine:at(now + verdict.delay(self, run, now), function()
+      self:enqueue(item, "retry")
+      self.engine:pump()
+   end)
+end
+
+-- The key is free, after the cooldown.
+function running:unlock(key, now)
+   if self.spec.cooldown == 0 then
+      return self:release(key)
+   end
+   local holder = self.locks[key]
+   holder.cooling = true
+   self.engine:at(now + self.spec.cooldown, function(at)
+      holder.cooling = nil
+      self:release(key)
+      self:look(at)
+   end)
+end
+
+return running
