@@ -22,9 +22,9 @@ describe("new directories", function()
    end)
 
    it("come with all their files, however fast they are made", function()
-      local s = scene.new()
+      local s = scene.new("fast")
       s:watch()
-      local rounds = 200
+      local rounds = 1000
       for round = 1, rounds do
          local dir = ("%s/%d"):format(s.R, round)
          helper.mkdir(dir)
@@ -106,7 +106,7 @@ describe("new directories", function()
    end)
 
    it("made and removed at once, a thousand times, leave nothing", function()
-      local s = scene.new()
+      local s = scene.new("fast")
       s:watch()
       local lines = {}
       for round = 1, 1000 do

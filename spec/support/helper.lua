@@ -106,9 +106,11 @@ function helper.remove(path)
    end
 end
 
-function helper.folder()
+-- A fresh folder in /tmp, or in another place.
+function helper.folder(place)
    local path = os.tmpname()
    os.remove(path)
+   if place then path = path:gsub("^.*/", place .. "/") end
    check(lfs.mkdir(path))
    helper.at_end(function()
       if not pcall(helper.remove, path) then os.execute("rm -rf " .. helper.quote(path)) end

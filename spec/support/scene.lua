@@ -48,9 +48,9 @@ function scene.describe(event)
    return table.concat(words, " ")
 end
 
---- R and O, not watched yet.
-function scene.new()
-   local base = helper.folder()
+--- R and O, not watched yet. `fast`: in memory where there is room for that, for many files.
+function scene.new(fast)
+   local base = helper.folder(fast and probe.stat("/dev/shm") and "/dev/shm" or nil)
    return setmetatable({ base = base, R = helper.mkdir(base .. "/R"), O = helper.mkdir(base .. "/O") }, Scene)
 end
 

@@ -529,6 +529,21 @@ static int probe_fill(lua_State *L)
 	return 0;
 }
 
+/* noise(a, b, count): so many records that do not merge, and nothing changes. */
+static int probe_noise(lua_State *L)
+{
+	const char *paths[2] = {luaL_checkstring(L, 1), luaL_checkstring(L, 2)};
+
+	for (lua_Integer i = luaL_checkinteger(L, 3); i > 0; i--) {
+		int fd = open(paths[i & 1], O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		if (fd < 0)
+			return refuse(L, paths[i & 1]);
+		close(fd);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 /* occupy(count): opens descriptors until that many are in use; gives a list to close. */
 static int probe_occupy(lua_State *L)
 {
@@ -580,6 +595,7 @@ static const luaL_Reg functions[] = {
 	{"chdir", probe_chdir},
 	{"deep", probe_deep},
 	{"fill", probe_fill},
+	{"noise", probe_noise},
 	{"occupy", probe_occupy},
 	{NULL, NULL},
 };
