@@ -53,7 +53,7 @@ ARCHIVE     = $(BUILD)/lib/libmoonwatch.a
 HOST        = $(if $(wildcard src/host/main.c),$(BUILD)/bin/moonwatch)
 HEADERS     = $(wildcard src/*.h src/*/*.h)
 DRIVERS     = $(patsubst spec/%.c,$(BUILD)/spec/%,$(wildcard spec/*/*_driver.c))
-MANPAGES    = $(wildcard doc/man/*.[1-9])
+MANPAGES    = $(wildcard doc/man/*.[1-9] doc/man/*.[1-9]lua)
 
 all: $(MODULE) $(ARCHIVE) $(HOST)  ## build the module, the library and the host (the default)
 
@@ -156,8 +156,8 @@ install: all  ## install under PREFIX (DESTDIR is put in front)
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@ARCHDIR@|$(ARCHDIR)|; s|@INCDIR@|$(INCDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|; s|@LUA_V@|$(LUA_V)|; s|@EV_LIBS@|$(EV_LIBS)|' \
 		src/moonwatch.pc.in > $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
-	@for page in $(MANPAGES); do \
-		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
+	@for page in $(MANPAGES); do section=$${page##*.}; \
+		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/} || exit 1; done
 	@$(foreach pair,$(COMPLETION),$(INSTALL) -D -m 644 completion/$(subst :, $(DESTDIR)$(PREFIX)/share/,$(pair)) &&) true
 	$(if $(HOST),$(INSTALL) -D -m 755 $(HOST) $(DESTDIR)$(BINDIR)/moonwatch)
 
@@ -170,7 +170,8 @@ uninstall:  ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/moonwatch $(DESTDIR)$(INCDIR)/moonwatch.h
 	rm -f $(DESTDIR)$(ARCHDIR)/libmoonwatch.a $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
 	rm -rf $(DESTDIR)$(LIBDIR)/moonwatch $(DESTDIR)$(LUADIR)/moonwatch
-	@for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	@for page in $(MANPAGES); do section=$${page##*.}; \
+		rm -f $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/}; done
 	@rm -f $(foreach pair,$(COMPLETION),$(DESTDIR)$(PREFIX)/share/$(lastword $(subst :, ,$(pair))))
 
 rocks:  ## write the rockspecs' list of Lua files anew

@@ -68,6 +68,12 @@ named_files() {
 	return $bad
 }
 
+# References to pages that are not installed here are no fault.
+manual_pages() {
+	command -v mandoc >/dev/null || return 0
+	! mandoc -T lint -W style doc/man/moonwatch* 2>/dev/null | grep -v 'referenced manual not found'
+}
+
 licences() {
 	bad=$(grep -L 'SPDX-License-Identifier: MIT' $(find src spec lua -name '*.[ch]' -o -name '*.lua' 2>/dev/null))
 	[ -z "$bad" ] || { echo "without SPDX line:" $bad; return 1; }
@@ -87,6 +93,7 @@ check "luacheck" lua_lint
 check "cppcheck" c_lint
 check "further warnings" c_warnings
 check "files named in the documentation" named_files
+check "manual pages" manual_pages
 check "licence lines" licences
 check "no paths of one machine" no_machine_paths
 check "instruction counts" instruction_counts

@@ -42,6 +42,7 @@ need_to_check() {
 	need lua-check command -v luacheck
 	need cppcheck command -v cppcheck
 	need clang-format command -v clang-format
+	need mandoc command -v mandoc
 	need valgrind command -v valgrind
 }
 
