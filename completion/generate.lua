@@ -14,7 +14,8 @@ local cli = require "moonwatch.cli"
 local options = require "moonwatch.cli.options"
 
 local TAKES_RULE = { pause = true, resume = true, trigger = true, wait = true }
-local TAKES_PATH = { run = true, events = true, exec = true, check = true, limits = true, explain = true }
+local TAKES_PATH = { run = true, events = true, exec = true, check = true, limits = true, explain = true,
+   record = true, replay = true }
 
 -- What the shells need to know of an option.
 local function read_option(option)

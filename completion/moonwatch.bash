@@ -61,8 +61,6 @@ _moonwatch() {
 		_moonwatch_files
 		mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "run events exec check record replay limits status reload stop pause resume trigger tail explain log wait metrics" -- "$cur")
 		;;
-	record) : ;;
-	replay) : ;;
 	status) : ;;
 	reload) : ;;
 	stop) : ;;
