@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 #include "bind/lpattern.h"
 #include "bind/lsettle.h"
 #include "bind/lwatcher_state.h"
+#include "os/limits.h"
 #include "os/notify.h"
 
 enum {
@@ -103,14 +105,24 @@ static void push_text(lua_State *L, const Text *text)
 	lua_pushlstring(L, text->bytes, text->length);
 }
 
+/* Which limit it is, and what is needed beyond it. */
+static void push_limit(lua_State *L, const Tree *tree)
+{
+	char text[512];
+	size_t most = tree->options.most_watches;
+	if (most > 0 && tree->watches >= most)
+		snprintf(
+			text, sizeof text, "max_watches = %zu reached, %zu more needed", most, tree->polled);
+	else
+		limits_explain(text, sizeof text, LIMIT_USER_WATCHES, tree->polled);
+	lua_pushfstring(L, "%s; %d of %d directories are without a watch", text, (int)tree->polled,
+		(int)tree->directories);
+}
+
 static void push_reason(lua_State *L, const Watcher *watcher, const Item *item)
 {
-	const Tree *tree = watcher->watch.tree;
 	if (item->error == ENOSPC)
-		lua_pushfstring(L,
-			"no more watches are to be had: %d of %d directories are polled; raise "
-			"fs.inotify.max_user_watches (or max_watches) by as many",
-			(int)tree->polled, (int)tree->directories);
+		push_limit(L, watcher->watch.tree);
 	else
 		lua_pushstring(L, strerror(item->error));
 }
@@ -351,6 +363,17 @@ static int l_is_behind(lua_State *L)
 
 /* --- ready and sync ---------------------------------------------------------------------------------------------------- */
 
+static bool is_over_limit(const Tree *tree)
+{
+	return tree->options.limit_is_error && tree->limit_reached && tree->polled > 0;
+}
+
+static int fail_over_limit(lua_State *L, const Tree *tree)
+{
+	push_limit(L, tree);
+	return bind_failf(L, ENOSPC, "%s: %s", tree->roots[0]->given->bytes, lua_tostring(L, -1));
+}
+
 static int take_ready(lua_State *L, Source *source)
 {
 	Watcher *watcher = watcher_of_barrier(source);
@@ -361,6 +384,8 @@ static int take_ready(lua_State *L, Source *source)
 	}
 	if (watcher->looking)
 		return 0;
+	if (watcher->watch.shared != NULL && is_over_limit(watcher->watch.tree))
+		return fail_over_limit(L, watcher->watch.tree);
 	lua_pushboolean(L, true);
 	return 1;
 }

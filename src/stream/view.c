@@ -170,9 +170,15 @@ static void queue_event(View *view, const Told *told, const Place *to, const Pla
 	memcpy(item->names + to->length, from->name, from->length);
 }
 
+/* What was there already; that something cannot be watched is told all the same. */
+static bool is_part_of_the_start(const View *view, const Told *told)
+{
+	return told->initial && !view->options.initial && told->op != OP_UNWATCHED;
+}
+
 static bool wants(const View *view, const Told *told)
 {
-	if (view->muted || (told->initial && !view->options.initial))
+	if (view->muted || is_part_of_the_start(view, told))
 		return false;
 	return (view->options.ops >> told->op & 1) != 0;
 }
@@ -446,7 +452,7 @@ static void tell_root(View *view, const Told *told)
 static void tell(void *owner, const Told *told)
 {
 	View *view = owner;
-	if (told->initial && !view->options.initial)
+	if (is_part_of_the_start(view, told))
 		return;
 	if (told->dir == NULL) {
 		tell_root(view, told);

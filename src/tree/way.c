@@ -427,6 +427,12 @@ static bool is_missing(int error)
 	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
 }
 
+static bool is_forbidden(Root *root)
+{
+	int fd = tree_open_dir(root->tree, root->top);
+	return fd == -EACCES || fd == -EPERM;
+}
+
 int way_start(Root *root)
 {
 	Walk walk;
@@ -434,6 +440,8 @@ int way_start(Root *root)
 	if (error == 0)
 		error = take_walk(root, &walk);
 	walk_close(&walk);
+	if (error == 0 && is_forbidden(root))
+		error = -EACCES;
 	if (is_missing(error) && root->tree->options.missing_waits) {
 		root->waited = true;
 		return 0;
