@@ -267,6 +267,7 @@ end
 -- Reads a script into a new set of rules.
 local function read_set(world, script, options)
    local rules = set.new { jobs = options.jobs, max_errors = options.max_errors,
+      base = function() return options.base end,
       world = function() return engine_world(world) end }
    world.environment = rules:environment(kit_of(world), options.arg or {})
    local chunk, message = chunk_of(script, world.environment)
@@ -279,7 +280,7 @@ end
 
 -- Loads a rule script (its path, its text where that has several lines, or a function that is given the globals) into a
 -- new world and starts its rules. options: what is there at the start, files = { path = text } and processes =
--- { command = behaviour }; clock = "HH:MM"; jobs; arg.
+-- { command = behaviour }; clock = "HH:MM"; base (the folder it was started in); jobs; arg.
 function testing.load(script, options)
    options = options or {}
    local world = new_world(options)

@@ -82,6 +82,23 @@ describe("a rule's declaration", function()
          .. 'not "make all"', refusal 'rule "r" { watch = "src", run = "make all" }')
    end)
 
+   it("says where an option belongs that stands in the command", function()
+      assert.equal('script.lua:1: rule "r": run is a list of words; timeout is a key of the rule, beside it',
+         refusal 'rule "r" { watch = "src", run = { "make", timeout = 5 } }')
+   end)
+
+   it("takes numbers as words", function()
+      local ok, message, rules = declared 'rule "r" { watch = "src", run = { "server", "--port", 8080 } }'
+      assert.is_true(ok, message)
+      assert.equal('rule "r" (script.lua:1): watch src, run server --port 8080', tostring(rules:find "r"))
+   end)
+
+   it("refuses a limit of time for a service, but not where it comes from the defaults", function()
+      assert.equal('script.lua:1: rule "r": a service has no timeout',
+         refusal 'rule "r" { watch = "src", service = { "x" }, timeout = 5 }')
+      assert.is_true((declared 'defaults { timeout = 5 } rule "r" { watch = "src", service = { "x" } }'))
+   end)
+
    it("refuses a name that is taken and says where it is", function()
       assert.equal('script.lua:2: rule "r" is already declared at script.lua:1',
          refusal 'rule "r" { watch = "a", run = { "x" } }\nrule "r" { watch = "b", run = { "x" } }')

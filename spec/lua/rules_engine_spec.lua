@@ -129,6 +129,16 @@ rule "input" { watch = "src", run = { "tar" }, stdin = "rels0" }
       assert.same({}, world:logged "error")
    end)
 
+   it("makes paths absolute where the rule has a folder of its own", function()
+      local world = load_script([[
+rule "away" { watch = "src", each = { "away", "{path}", "{rel}", "{root}" }, cwd = "/elsewhere" }
+rule "here" { watch = "src", each = { "here", "{path}", "{rel}", "{root}" } }
+]], { base = "/home/me" })
+      world:save("src/a"):pass(1)
+      assert.same({ "away /home/me/src/a a /home/me/src" }, ran(world, "away"))
+      assert.same({ "here src/a a src" }, ran(world, "here"))
+   end)
+
    it("gives the values in the environment too", function()
       local world = load_script [[
 rule "each" { watch = "in", each = { "x" }, env = { MINE = "1", PATH = false } }

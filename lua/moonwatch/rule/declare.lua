@@ -103,8 +103,12 @@ local function is_path(value)
    return is_text(value) and value ~= ""
 end
 
+local function is_word(value)
+   return type(value) == "number" or is_text(value)
+end
+
 local function is_argv(value)
-   return declare.is_list(value, is_text) and value[1] ~= ""
+   return declare.is_list(value, is_word) and value[1] ~= ""
 end
 
 local function is_seconds(value)

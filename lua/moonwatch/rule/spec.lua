@@ -97,10 +97,23 @@ local function busy_of(given, mode)
    return given or (mode == "service" and "restart" or "queue")
 end
 
-local function check_service(values, subject)
+-- A service runs for as long as it likes, and there is one; what the defaults say of that is for the other rules.
+local function check_service(values, given, subject)
    for _, key in ipairs { "timeout", "limit", "key" } do
-      if values[key] ~= nil then
+      if given[key] ~= nil then
          declare.misuse("%s: a service has no %s", subject, key)
+      end
+      values[key] = nil
+   end
+end
+
+-- run = { "make", timeout = 5 }: what is an option of exec is a key of the rule here.
+local function check_command(given, subject)
+   for _, mode in ipairs { "run", "each", "service" } do
+      for key in pairs(type(given[mode]) == "table" and given[mode] or {}) do
+         if type(key) == "string" then
+            declare.misuse("%s: %s is a list of words; %s is a key of the rule, beside it", subject, mode, key)
+         end
       end
    end
 end
@@ -162,13 +175,16 @@ local MAX_WAIT = 5 -- and never less than settle, where that alone was given
 -- name: the rule's; given: the user's table; context: { defaults, base, position }.
 function spec.compile(name, given, context)
    local subject = ("rule %q"):format(name)
+   if type(given) == "table" then
+      check_command(given, subject)
+   end
    declare.check(fields.rule, given, subject)
    local values = with_defaults(given, context.defaults)
    local mode = mode_of(values, subject)
    if values.watch == nil then
       declare.misuse("%s: watch is required", subject)
    elseif mode == "service" then
-      check_service(values, subject)
+      check_service(values, given, subject)
    end
    declare.fill(fields.rule, values)
    values.max_wait = values.max_wait or math.max(MAX_WAIT, values.settle)

@@ -91,7 +91,7 @@ end
 function template.compile(argv, mode, subject)
    local words = { lists = false }
    for i, word in ipairs(argv) do
-      local compiled, problem = compile_word(word)
+      local compiled, problem = compile_word(tostring(word))
       problem = problem or check_word(compiled, mode)
       if problem then
          declare.misuse("%s: %s", subject, problem)

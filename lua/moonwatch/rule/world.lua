@@ -309,7 +309,9 @@ end
 function world.exec(options)
    local moonwatch = require "moonwatch"
    local run = running[coroutine.running()]
-   if not run or type(options) ~= "table" then
+   local is_misuse = type(options) ~= "table" or options.stdin == "pipe" or options.stdout == "pipe"
+      or options.stderr == "pipe"
+   if not run or is_misuse then
       return moonwatch.exec(options)
    end
    local copy = {}
