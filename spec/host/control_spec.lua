@@ -289,6 +289,57 @@ describe("moonwatch reload", function()
    end)
 end)
 
+describe("moonwatch explain", function()
+   it("says for each rule whether a change there fires it, and why; paths are taken from where one stands", function()
+      local dir = folder [[
+rule "c" { watch = "in/**/*.c", ignore = "gen/", run = { "true" } }
+rule "all" { watch = "in", run = { "true" } }]]
+      start(dir)
+      local function explain(path)
+         local rows = {}
+         for _, row in ipairs(dkjson.decode(ask(dir, "explain", "--json", path).out).rules) do rows[row.rule] = row.fires end
+         return rows
+      end
+      assert.same({ c = true, all = true }, explain "in/a.c")
+      assert.same({ c = false, all = true }, explain "in/gen/a.c")
+      assert.same({ c = false, all = true }, explain(dir .. "/in/a\xff"))
+      assert.same({ c = false, all = false }, explain "bad/a.c")
+      local result = ask(dir, "explain", "in/gen/a.c")
+      assert.equal(0, result.status)
+      assert.matches("^c +no +ignore has gen/\nall +yes +[^\n]+\n$", result.out)
+   end)
+end)
+
+describe("a host under a storm", function()
+   it("answers within a second, and its counters add up", function()
+      local dir = folder 'rule "r" { watch = "in", settle = 1, run = function() end }'
+      start(dir, "--socket", dir .. "/here")
+      local storm = helper.start({ "sh", "-c", [[i=0; while [ $i -lt 30000 ]; do : >in/$i; i=$((i + 1)); done; echo over]] },
+         { cwd = dir })
+      local core, moonwatch = require "moonwatch.core", require "moonwatch"
+      local slowest, status = 0, nil
+      moonwatch.run(function()
+         local connection <close> = assert(core.connect(dir .. "/here"))
+         local function request(text)
+            local began = moonwatch.now()
+            connection:write(text .. "\n")
+            status = dkjson.decode((assert(connection:get(30))))
+            return moonwatch.now() - began
+         end
+         while storm:running() do
+            slowest = math.max(slowest, request '{"verb":"status"}')
+            moonwatch.sleep(0.02)
+         end
+         request '{"verb":"wait"}'
+         request '{"verb":"status"}'
+      end)
+      assert.is_true(slowest < 1, ("%.3f s"):format(slowest))
+      assert.equal(status.watching.events, status.events)
+      assert.equal(0, status.watching.queued)
+      assert.is_true(status.events >= 30000)
+   end)
+end)
+
 describe("moonwatch tail", function()
    it("shows the last lines and what comes, until the host ends", function()
       local dir = folder()

@@ -45,15 +45,24 @@ local function note(self, event, now)
    if now < self.watched_until then self:note_folder(event.path) end
 end
 
---- Looks at every event that reaches the rules of a set at work.
-function gauges:attach(set)
-   for _, runtime in ipairs(set.engine.runtimes) do
-      local feed = runtime.feed
-      function runtime.feed(this, event, time)
-         note(self, event, moonwatch.now())
-         return feed(this, event, time)
-      end
+-- What a rule takes in one by one, and what it takes in at once; the latter only while nobody looks at the folders.
+local function attach_to(self, runtime)
+   local feed, feed_queued = runtime.feed, runtime.feed_queued
+   function runtime.feed(this, event, time)
+      note(self, event, moonwatch.now())
+      return feed(this, event, time)
    end
+   function runtime.feed_queued(this, watcher)
+      if self.watched_until > 0 and moonwatch.now() < self.watched_until then return 0 end
+      local count = feed_queued(this, watcher)
+      self.events = self.events + count
+      return count
+   end
+end
+
+--- Counts what reaches the rules of a set at work.
+function gauges:attach(set)
+   for _, runtime in ipairs(set.engine.runtimes) do attach_to(self, runtime) end
 end
 
 local function percentile(self, sorted, part)

@@ -23,7 +23,7 @@ local function rules_of(host)
    return json.list(rows)
 end
 
-local FIGURES = { "directories", "entries", "watches", "polled", "overflows", "rescans", "queued", "coalesced" }
+local FIGURES = { "directories", "entries", "watches", "events", "polled", "overflows", "rescans", "queued", "coalesced" }
 
 local function watching(host)
    local figures = {}
