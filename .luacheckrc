@@ -5,6 +5,7 @@ unused_args = false
 self = false
 
 files["spec"] = { std = "+busted" }
+files["examples/*_spec.lua"] = { std = "+busted" }
 files["examples"] = {
    read_globals = {
       "rule", "defaults", "exec", "spawn", "sleep", "every", "at", "log", "moonwatch", "arg",

@@ -6,14 +6,14 @@
 --    done: good.json
 --    $ echo 'no json at all' > inbox/bad.json
 --    failed: bad.json
---    $ cat failed/bad.json.reason
+--    $ grep -q 'not accepted at try 3' failed/bad.json.reason
 
 rule "import" {
    watch    = "inbox/*.json",
-   complete = true,
+   complete = true,                      -- whole files only
    start    = true,                      -- what came while nobody watched is taken too
    each     = function(change, job)
-      local result = exec { "grep", "-q", "ok", change.path, timeout = 60 }
+      local result = exec { "grep", "-q", "ok", "--", change.path, timeout = 60 }
       if not result.ok then return nil, ("not accepted at try %d"):format(job.try), result.code end
       assert(os.rename(change.path, "done/" .. change.name))
       log.info("done: %s", change.name)

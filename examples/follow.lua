@@ -9,25 +9,23 @@
 
 local moonwatch = require "moonwatch"
 
+io.stdout:setvbuf "line"
+
 local path = arg[1]
 local watcher <close> = assert(moonwatch.watch(path, { events = "create modify", missing = "wait" }))
-local file = io.open(path)
+local file = io.open(path, "rb")
 if file then file:seek "end" end
 print("watching " .. path)
-io.stdout:flush()
 
 local function show_new_lines()
-   if not file then return end
-   local text = file:read "a"
-   if text and text ~= "" then io.write(text) end
-   io.stdout:flush()
+   if file then io.write(file:read "a") end
 end
 
 for event in watcher:each() do
-   if event.create then          -- the name is another file now
+   if event.op == "create" then  -- the name is another file now
       show_new_lines()           -- what was still written to the old one
       if file then file:close() end
-      file = io.open(path)
+      file = io.open(path, "rb")
    end
    show_new_lines()
 end

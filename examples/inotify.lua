@@ -8,12 +8,12 @@
 
 local moonwatch = require "moonwatch"
 
+io.stdout:setvbuf "line"
+
 local inotify <close> = assert(moonwatch.inotify())
 assert(inotify:add(arg[1], "create close_write delete move"))
 print "ready"
-io.stdout:flush()
 
 for event in inotify:each(5) do
    print(table.concat(event.names, "+") .. " " .. event.path)
-   io.stdout:flush()
 end

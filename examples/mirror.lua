@@ -1,35 +1,25 @@
--- Keeps a copy of a folder: what changes is copied, what goes is removed, and all of it once a night.
+-- Mirrors a folder: at the start, after every change, and every night with a look at each byte. Needs rsync.
 --
---    $ mkdir photos copy; echo moon > photos/moon.jpg
+--    $ mkdir photos; echo moon > photos/moon.jpg
 --    $ moonwatch examples/mirror.lua &
 --    $ echo sun > photos/sun.jpg
---    copied 1 path
+--    send sun.jpg
 --    $ rm photos/moon.jpg
---    removed moon.jpg
+--    del. moon.jpg
 --    $ diff -r photos copy
 
-local function copy_all()
-   return exec { "cp", "-a", "photos/.", "copy/" }  -- where there is rsync: "rsync", "-a", "--delete", ...
+local function rsync(...)
+   return { "rsync", "--archive", "--delete", "--out-format=%o %n", ... }
 end
 
 rule "mirror" {
    watch  = "photos",
    settle = 0.5,
-   run    = function(batch)
-      for _, change in ipairs(batch:by "delete") do
-         exec { "rm", "-rf", "--", "copy/" .. change.rel }
-         log.info("removed %s", change.rel)
-      end
-      local changed = #batch - #batch:by "delete"
-      if changed == 0 then return end
-      for _, change in ipairs(batch:by "move") do
-         exec { "rm", "-rf", "--", "copy/" .. change.from:sub(#change.root + 2) }
-      end
-      local result = copy_all()
-      if result.ok then log.info("copied %d path%s", changed, changed == 1 and "" or "s") end
-      return result
-   end,
-   retry  = { times = 10, delay = 5 },
+   start  = true,
+   run    = rsync("photos/", "copy/"),
+   retry  = { times = 100, delay = 5, factor = 2, cap = 300 },  -- the other side may be away for hours
 }
 
-at("03:30", "everything", copy_all)
+at("03:30", "every byte", function()
+   return exec(rsync("--checksum", "photos/", "copy/"))
+end)

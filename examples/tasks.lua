@@ -3,8 +3,9 @@
 --    $ mkdir inbox
 --    $ lua5.4 examples/tasks.lua inbox &
 --    $ touch inbox/a
---    a came
---    tick
+--    create a
+--    tick 1
+--    tick 2
 --    uname says Linux
 
 local moonwatch = require "moonwatch"
@@ -14,21 +15,19 @@ io.stdout:setvbuf "line"
 moonwatch.run(function()
    local watcher <close> = assert(moonwatch.watch(arg[1]))
    print "ready"
-   watcher:get()
+   local event = watcher:get()           -- waits, and lets others run
+   print(event.op .. " " .. event.rel)
 
-   local listing = moonwatch.spawn("listing", function()
-      for name in io.popen("ls " .. arg[1]):lines() do print(name .. " came") end
+   moonwatch.scope(function(scope)       -- ends when its tasks have; one that fails ends the others
+      scope:spawn("clock", function()
+         for tick = 1, 2 do
+            moonwatch.sleep(0.1)
+            print("tick " .. tick)
+         end
+      end)
+      scope:spawn("program", function()
+         local result = assert(moonwatch.exec { "sh", "-c", "sleep 0.3; uname", timeout = 10 })
+         print("uname says " .. result.out:gsub("\n", ""))
+      end)
    end)
-   local clock = moonwatch.spawn("clock", function()
-      moonwatch.sleep(0.1)
-      print "tick"
-   end)
-   local program = moonwatch.spawn("program", function()
-      return assert(moonwatch.exec { "uname" }).out
-   end)
-
-   listing:join()
-   clock:join()
-   local _, out = program:join(5)
-   print("uname says " .. out:gsub("\n", ""))
 end)

@@ -10,11 +10,12 @@
 
 local moonwatch = require "moonwatch"
 
+io.stdout:setvbuf "line"
+
 local watcher <close> = assert(moonwatch.watch(arg[1]))
 print "ready"
-io.stdout:flush()
 
 for event in watcher:each() do
-   print(event.op .. " " .. event.rel .. (event.from_rel and (" (was %s)"):format(event.from_rel) or ""))
-   io.stdout:flush()
+   local was = event.from_rel and (" (was %s)"):format(event.from_rel) or ""
+   print(event.op .. " " .. event.rel .. was)
 end

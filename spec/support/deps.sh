@@ -35,6 +35,8 @@ need_to_test() {
 	need lua-filesystem lua 'require "lfs"'
 	need luarocks command -v luarocks
 	need git command -v git
+	need rsync command -v rsync
+	need openssl command -v openssl
 }
 
 need_to_check() {

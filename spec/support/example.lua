@@ -10,7 +10,8 @@
 --    --    imported a.csv                                                        and what it is seen to say then
 --
 -- Both `make run` and the specs play it, so what stands there is what happens. A program says that it is ready by a line
--- with "watching" or "ready" on its output or its error, as the host does.
+-- with "watching" or "ready" on its output or its error, as the host does. "Needs rsync." or "Needs the Lua module luv."
+-- in the first line names what not every machine has: `missing` tells.
 
 local example = {}
 
@@ -40,14 +41,28 @@ function example.read(path)
    return found
 end
 
+-- All programs of examples/; a *_spec.lua there is one for busted.
 function example.list()
    local paths = {}
-   for path in assert(io.popen "ls examples/*.lua 2>/dev/null"):lines() do paths[#paths + 1] = path end
+   for path in assert(io.popen "ls examples/*.lua 2>/dev/null"):lines() do
+      if not path:find "_spec%.lua$" then paths[#paths + 1] = path end
+   end
    return paths
 end
 
 local function quote(text)
    return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+-- What the example needs and this machine has not, or nil.
+function example.missing(found, interpreter)
+   local module = found.title:match "Needs the Lua module (%w+)%."
+   if module then
+      local probe = ("%s -e 'require \"%s\"' 2>/dev/null"):format(quote(interpreter or "lua5.4"), module)
+      return not os.execute(probe) and "the Lua module " .. module or nil
+   end
+   local program = found.title:match "Needs (%w+)%."
+   return program and not os.execute("command -v " .. program .. " >/dev/null") and program or nil
 end
 
 local function seen_all(wanted, seen)
