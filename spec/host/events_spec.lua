@@ -39,6 +39,26 @@ local function unbase64(text)
    end))
 end
 
+-- The long form has 100000.
+local MANY = tonumber(os.getenv "NAMES") or 2000
+
+local function rng(seed)
+   return function(most)
+      seed = seed * 6364136223846793005 + 1442695040888963407
+      return (seed >> 33) % most + 1
+   end
+end
+
+-- Bytes without NUL and slash.
+local function random_name(random)
+   local bytes = {}
+   for i = 1, random(40) do
+      local byte = random(254)
+      bytes[i] = byte >= 47 and byte + 1 or byte
+   end
+   return string.char(table.unpack(bytes))
+end
+
 describe("moonwatch events", function()
    it("says on standard error how many directories it watches", function()
       local dir = helper.folder()
@@ -153,6 +173,31 @@ describe("moonwatch events", function()
          end
       end
       assert.same(HOSTILE, names)
+   end)
+
+   it("is lossless in JSON for " .. MANY .. " names of random bytes", function()
+      local dir = helper.folder()
+      local random, wanted = rng(7), {}
+      for i = 1, MANY do
+         local path = ("%d/%d%s"):format(i % 100, i, random_name(random))
+         if i <= 100 then helper.mkdir(dir .. "/" .. i % 100) end
+         local file = assert(io.open(dir .. "/" .. path, "w"))
+         file:close()
+         wanted[path] = true
+      end
+      local program = helper.start({ helper.host, "events", "--json", "--initial", "-e", "create", "--count",
+         tostring(MANY + 100), "." }, { cwd = dir })
+      assert.equal(0, program:wait(120).status)
+      local dkjson = require "dkjson"
+      for line in io.lines(program.dir .. "/out") do
+         local event = assert(dkjson.decode(line))
+         local path = event.path_base64 and unbase64(event.path_base64) or event.path
+         if event.type == "file" then
+            assert.is_true(wanted[path:sub(3)], line)
+            wanted[path:sub(3)] = nil
+         end
+      end
+      assert.is_nil(next(wanted))
    end)
 
    it("reports what is there at the start with --initial, before it is ready", function()
