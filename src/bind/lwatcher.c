@@ -616,8 +616,10 @@ static void add_entries(EntryWalk *walk, Dir *dir)
 		size_t length;
 		if (node->type == TYPE_UNKNOWN)
 			tree_fill_type(walk->watcher->watch.tree, dir, node);
-		const char *rel = view_rel(view, dir, node_name(node), node->name_length, &length);
-		if (rel != NULL && view_shows(view, tree_root_of(dir), rel, length, node_is_dir(node)))
+		bool shown = border_shows(&view->border, dir, node);
+		const char *rel =
+			border_rel(&view->border, dir, node_name(node), node->name_length, &length);
+		if (rel != NULL && shown)
 			add_entry(walk, rel, length, node);
 		if (node_is_dir(node))
 			add_entries(walk, dir_of(node));
@@ -667,7 +669,7 @@ static int l_stats(lua_State *L)
 	set_count(L, "entries", tree->entries - tree->root_count);
 	set_count(L, "watches", tree->watches);
 	set_count(L, "polled", tree->polled);
-	set_count(L, "coalesced", 0);
+	set_count(L, "coalesced", watch->view.coalesced);
 	set_count(L, "overflows", watch->view.told[OP_OVERFLOW]);
 	set_count(L, "rescans", tree->rescans);
 	set_count(L, "queued", watch->view.queue.count);
@@ -699,6 +701,29 @@ static Pattern *get_pattern(lua_State *L, const char *name)
 	Pattern *pattern = lpattern_take(L, -1, name);
 	lua_pop(L, 1);
 	return pattern;
+}
+
+/* A list of names, or nil. */
+static IgnoreSet *get_ignore_files(lua_State *L)
+{
+	const char *names[64];
+	if (lua_getfield(L, 1, "ignore_files") != LUA_TTABLE) {
+		lua_pop(L, 1);
+		return NULL;
+	}
+	lua_Integer count = luaL_len(L, -1);
+	if (count > (lua_Integer)(sizeof names / sizeof *names))
+		bind_misuse(L, "watch: too many ignore_files");
+	luaL_checkstack(L, (int)count + 4, NULL);
+	for (lua_Integer i = 0; i < count; i++) {
+		lua_rawgeti(L, -1 - (int)i, i + 1);
+		names[i] = luaL_checkstring(L, -1);
+	}
+	IgnoreSet *set = ignore_new(names, (size_t)count);
+	lua_pop(L, (int)count + 1);
+	if (set == NULL)
+		luaL_error(L, "not enough memory");
+	return set;
 }
 
 static uint32_t kernel_mask(uint32_t ops)
@@ -790,15 +815,19 @@ static int l_watcher(lua_State *L)
 	ViewOptions view = {
 		.ops = ops,
 		.initial = initial,
-		.flat = get_flag(L, "flat"),
-		.depth = (uint32_t)get_number(L, "depth"),
 		.most_queued = (size_t)get_number(L, "queue"),
-		.filter = watcher->filter_thread != NULL ? ask_filter : NULL,
-		.owner = watcher,
+		.rules =
+			{
+				.flat = get_flag(L, "flat"),
+				.depth = (uint32_t)get_number(L, "depth"),
+				.filter = watcher->filter_thread != NULL ? ask_filter : NULL,
+				.owner = watcher,
+			},
 	};
 	Loop *loop = bind_loop(L);
-	view.match = get_pattern(L, "match");
-	view.ignore = get_pattern(L, "ignore");
+	view.rules.ignores = get_ignore_files(L);
+	view.rules.match = get_pattern(L, "match");
+	view.rules.ignore = get_pattern(L, "ignore");
 	int error = watch_open(&watcher->watch, loop, &tree, &view);
 	if (error < 0)
 		return bind_fail(L, "inotify", -error);

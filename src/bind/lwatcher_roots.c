@@ -122,7 +122,7 @@ static int add_root(Watcher *watcher, const char *given, const RootText *text)
 	};
 	if (error == 0)
 		error = tree_add_root(watcher->watch.tree, &names, &root);
-	watcher->watch.view.filtered |= match != NULL;
+	watcher->watch.view.border.active |= match != NULL;
 	pattern_free(match);
 	return error;
 }

@@ -169,7 +169,7 @@ int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree, const ViewOpti
 	}
 	watch->loop = loop;
 	watch->shared = shared;
-	watch->view.tree = watch->tree;
+	view_set_tree(&watch->view, watch->tree);
 	list_append(&shared->watches, &watch->link);
 	shared->count++;
 	loop_job_start(loop, &shared->job);

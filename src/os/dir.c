@@ -216,6 +216,46 @@ bool dir_list_next(DirListing *listing, DirEntry *entry)
 	return false;
 }
 
+static int read_all(int fd, char **bytes, size_t *length)
+{
+	struct stat status;
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EINVAL;
+	size_t size = (size_t)status.st_size + 1, filled = 0;
+	char *buffer = malloc(size);
+	ssize_t more = 0;
+	while (buffer != NULL && (more = read(fd, buffer + filled, size - filled)) > 0) {
+		filled += (size_t)more;
+		char *grown = filled == size ? realloc(buffer, size *= 2) : buffer;
+		if (grown == NULL)
+			free(buffer);
+		buffer = grown;
+	}
+	if (buffer == NULL)
+		return -ENOMEM;
+	if (more < 0) {
+		int error = -errno;
+		free(buffer);
+		return error;
+	}
+	*bytes = buffer;
+	*length = filled;
+	return 0;
+}
+
+int dir_read_file(int parent_fd, const char *name, bool follow, char **bytes, size_t *length)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (follow ? 0 : O_NOFOLLOW);
+	int fd = openat(parent_fd, name, flags);
+	if (fd < 0)
+		return -errno;
+	int error = read_all(fd, bytes, length);
+	close(fd);
+	return error;
+}
+
 int64_t dir_clock(void)
 {
 	struct timespec now;

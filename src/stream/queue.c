@@ -63,6 +63,7 @@ Item *queue_push(Queue *queue, size_t name_length, size_t from_name_length)
 		.name_length = (uint16_t)name_length,
 		.from_name_length = (uint16_t)from_name_length,
 	};
+	queue->newest = item;
 	return item;
 }
 
@@ -82,7 +83,8 @@ void queue_drop(Queue *queue)
 	text_free(item->from_dir);
 	text_free(item->from_root);
 	chunk->taken += item_size(item->name_length, item->from_name_length);
-	queue->count--;
+	if (--queue->count == 0)
+		queue->newest = NULL;
 	if (chunk->taken < chunk->used)
 		return;
 	if (chunk == queue->last) {

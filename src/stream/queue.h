@@ -34,6 +34,7 @@ typedef struct Chunk Chunk;
 typedef struct Queue {
 	Chunk *first, *last; /* read from, written to */
 	Chunk *spare;
+	Item *newest; /* NULL where it is empty */
 	size_t count, bytes;
 } Queue;
 

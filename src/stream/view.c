@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * view.c - what one reader sees of a tree.
+ *
+ * What an entry's node remembers of the border is what the user was told. Before an entry goes to another place it is
+ * judged where it is, afterwards where it has come to, and what is told follows from the two.
  */
 #include "stream/view.h"
 
@@ -8,104 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "tree/node.h"
-
-/* --- paths below the root --------------------------------------------------------------------------------------- */
-
-static size_t rel_at(const Root *root)
-{
-	const Text *prefix = root->single ? root->prefix_folder : root->prefix;
-	return prefix->length + (prefix->length > 0 && prefix->bytes[prefix->length - 1] != '/');
-}
-
-static bool make_room(View *view, size_t size)
-{
-	if (size <= view->path_size)
-		return true;
-	char *grown = realloc(view->path, size * 2);
-	if (grown == NULL)
-		return false;
-	view->path = grown;
-	view->path_size = size * 2;
-	return true;
-}
-
-static const char *join_rel(
-	View *view, const Text *dir, size_t at, const char *name, size_t length, size_t *rel_length)
-{
-	size_t head = dir->length > at ? dir->length - at : 0;
-	if (!make_room(view, head + 1 + length + 1))
-		return NULL;
-	memcpy(view->path, dir->bytes + at, head);
-	if (head > 0 && length > 0)
-		view->path[head++] = '/';
-	memcpy(view->path + head, name, length);
-	view->path[head + length] = '\0';
-	*rel_length = head + length;
-	return view->path;
-}
-
-const char *view_rel(View *view, Dir *dir, const char *name, size_t length, size_t *rel_length)
-{
-	Text *path = tree_path(view->tree, dir);
-	if (path == NULL)
-		return NULL;
-	return join_rel(view, path, rel_at(tree_root_of(dir)), name, length, rel_length);
-}
-
-/* --- the filter --------------------------------------------------------------------------------------------------- */
-
-static size_t components(const char *rel, size_t length)
-{
-	size_t count = 1;
-	for (size_t i = 0; i < length; i++)
-		count += rel[i] == '/';
-	return count;
-}
-
-static bool is_ignored(const View *view, const char *rel, size_t length, bool isdir)
-{
-	return view->options.ignore != NULL &&
-		pattern_verdict(view->options.ignore, rel, length, isdir, NULL) > 0;
-}
-
-static bool is_matched(const Pattern *match, const char *rel, size_t length, bool isdir)
-{
-	return match == NULL || pattern_verdict(match, rel, length, isdir, NULL) > 0;
-}
-
-static uint32_t depth_of(const View *view)
-{
-	return view->options.flat ? 1 : view->options.depth;
-}
-
-bool view_shows(View *view, const Root *root, const char *rel, size_t length, bool isdir)
-{
-	if (!view->filtered || length == 0 || root->single)
-		return true;
-	if (depth_of(view) > 0 && components(rel, length) > depth_of(view))
-		return false;
-	return !is_ignored(view, rel, length, isdir) && is_matched(root->match, rel, length, isdir) &&
-		is_matched(view->options.match, rel, length, isdir);
-}
-
-/* Whether a directory is to be looked into: anything below it may be shown. */
-static bool enters(void *owner, Root *root, Dir *parent, const char *name, size_t length)
-{
-	View *view = owner;
-	size_t rel_length;
-	if (!view->filtered)
-		return true;
-	const char *rel = view_rel(view, parent, name, length, &rel_length);
-	if (rel == NULL)
-		return true;
-	if (depth_of(view) > 0 && components(rel, rel_length) >= depth_of(view))
-		return false;
-	return !is_ignored(view, rel, rel_length, true) &&
-		(root->match == NULL || pattern_may_match_below(root->match, rel, rel_length)) &&
-		(view->options.match == NULL ||
-			pattern_may_match_below(view->options.match, rel, rel_length));
-}
 
 /* --- queueing -------------------------------------------------------------------------------------------------------- */
 
@@ -127,6 +34,7 @@ static bool takes_content_along(const Told *told)
 static void fill_item(View *view, Item *item, const Told *told, const Place *place)
 {
 	const Hub *hub = view->tree->hub;
+	size_t rel_at = root_rel_at(place->root);
 	item->time = hub->read_at;
 	item->wall = hub->read_wall;
 	item->seq = ++view->sequence;
@@ -143,16 +51,29 @@ static void fill_item(View *view, Item *item, const Told *told, const Place *pla
 	item->whole = takes_content_along(told);
 	item->root = text_share(place->root->given);
 	item->dir = text_share(place->dir);
-	item->rel_at = (uint32_t)(place->length > 0 ? rel_at(place->root) : place->dir->length);
-	if (place->length == 0 && place->dir->length > rel_at(place->root))
-		item->rel_at = (uint32_t)rel_at(place->root);
+	bool has_rel = place->length > 0 || place->dir->length > rel_at;
+	item->rel_at = (uint32_t)(has_rel ? rel_at : place->dir->length);
 	memcpy(item->names, place->name, place->length);
+}
+
+/* The same again, and nothing in between: as the kernel merges them. */
+static bool repeats(const View *view, const Told *told, const Place *place)
+{
+	const Item *last = view->queue.newest;
+	bool merges = told->op == OP_MODIFY || told->op == OP_ATTRIB || told->op == OP_ACCESS;
+	return merges && last != NULL && last->op == told->op && last->dir == place->dir &&
+		last->name_length == place->length &&
+		memcmp(last->names, place->name, place->length) == 0 && last->synthetic == told->synthetic;
 }
 
 static void queue_event(View *view, const Told *told, const Place *to, const Place *from)
 {
 	if (to->dir == NULL || (from != NULL && from->dir == NULL)) {
 		view->failed = true;
+		return;
+	}
+	if (repeats(view, told, to)) {
+		view->coalesced++;
 		return;
 	}
 	Item *item = queue_push(&view->queue, to->length, from != NULL ? from->length : 0);
@@ -166,7 +87,7 @@ static void queue_event(View *view, const Told *told, const Place *to, const Pla
 		return;
 	item->from_dir = text_share(from->dir);
 	item->from_root = from->root != to->root ? text_share(from->root->given) : NULL;
-	item->from_rel_at = (uint32_t)rel_at(from->root);
+	item->from_rel_at = (uint32_t)root_rel_at(from->root);
 	memcpy(item->names + to->length, from->name, from->length);
 }
 
@@ -203,12 +124,21 @@ static void tell_entry(View *view, const Told *told, uint8_t op, const Place *pl
 		queue_event(view, &entry, place, NULL);
 }
 
-/* A create and what content follows it, for what came into the view by a rename. */
+static void tell_gone(View *view, const Told *told, const Place *place, FileType type)
+{
+	Told gone = *told;
+	gone.replaced = 0;
+	gone.exchange = false;
+	tell_entry(view, &gone, OP_DELETE, place, type);
+}
+
+/* A create and what content follows it, for what came into the view. */
 static void tell_found(View *view, const Told *told, const Place *place, FileType type)
 {
 	Told found = *told;
+	found.exchange = false;
 	tell_entry(view, &found, OP_CREATE, place, type);
-	if (type == TYPE_DIRECTORY || type == TYPE_LINK)
+	if (type != TYPE_FILE && type != TYPE_UNKNOWN)
 		return;
 	found.synthetic = true;
 	found.mask = found.cookie = 0;
@@ -217,216 +147,311 @@ static void tell_found(View *view, const Told *told, const Place *place, FileTyp
 	tell_entry(view, &found, OP_CLOSE_WRITE, place, type);
 }
 
-/* --- what is told entry by entry --------------------------------------------------------------------------------------- */
+/* --- the border -------------------------------------------------------------------------------------------------------- */
 
-/* What an event about a directory above has done to the entries that the reader knows below its old path. */
-typedef enum Fate {
-	FATE_NONE,  /* nothing: they are there */
-	FATE_MOVED, /* they are below the new path */
-	FATE_GONE,
-} Fate;
-
-/* The same entry seen twice: by its old path and by its new one; either may be missing. */
-typedef struct Walk {
-	View *view;
-	const Told *told;
-	const Root *old_root, *new_root;
-} Walk;
-
-static bool shows_place(View *view, const Place *place, bool isdir)
+static bool tells_root(const View *view, const Root *root)
 {
-	size_t rel_length;
-	const char *rel =
-		join_rel(view, place->dir, rel_at(place->root), place->name, place->length, &rel_length);
-	return rel != NULL && view_shows(view, place->root, rel, rel_length, isdir);
+	return root->ready || view->options.initial;
 }
 
-/* Returns the fate of what lies below the entry. */
-static Fate tell_difference(
-	const Walk *walk, Fate fate, const Node *node, const Place *old, const Place *new)
+/* What the user was told; judged before, where it was to be. */
+static bool was_shown(const View *view, const Node *node)
 {
-	View *view = walk->view;
-	bool isdir = node_is_dir(node);
-	bool was = fate != FATE_GONE && old->dir != NULL && shows_place(view, old, isdir);
-	bool is = new->dir != NULL &&shows_place(view, new, isdir);
-	Told told = *walk->told;
-	if (was && is) {
-		told.op = OP_MOVE;
-		told.type = node->type;
-		if (fate == FATE_NONE && wants(view, &told))
-			queue_event(view, &told, new, old);
-		return FATE_MOVED;
-	}
-	if (was) {
-		tell_entry(view, &told, OP_DELETE, fate == FATE_MOVED ? new : old, node->type);
-		return FATE_GONE;
-	}
-	if (is)
-		tell_found(view, &told, new, node->type);
-	return fate;
+	return !view->border.active || node->border == BORDER_SHOWN;
 }
 
-/* All below a directory, parents first. The paths are composed on the way: the index knows only the new ones. */
-static void walk_entries(const Walk *walk, Fate fate, const Dir *dir, Text *old_dir, Text *new_dir)
+/* At the place it has now; true: it is entered. */
+static bool judge(View *view, Dir *dir, Node *node, bool renamed)
+{
+	return !view->border.active || border_judge(&view->border, dir, node, renamed);
+}
+
+static void judge_all(View *view, Dir *dir)
 {
 	ChildCursor cursor;
 	for (Node *node = children_start(dir, &cursor); node != NULL;
 		 node = children_next(dir, &cursor)) {
-		const char *name = node_name(node);
-		Place old = {old_dir, name, node->name_length, walk->old_root};
-		Place new = {new_dir, name, node->name_length, walk->new_root};
-		Fate below = tell_difference(walk, fate, node, &old, &new);
-		if (!node_is_dir(node))
-			continue;
-		Text *old_path =
-			old_dir ? text_join(old_dir->bytes, old_dir->length, name, old.length) : NULL;
-		Text *new_path =
-			new_dir ? text_join(new_dir->bytes, new_dir->length, name, new.length) : NULL;
-		if ((old_path != NULL) == (old_dir != NULL) && (new_path != NULL) == (new_dir != NULL))
-			walk_entries(walk, below, dir_of(node), old_path, new_path);
-		else
-			walk->view->failed = true;
-		text_free(old_path);
-		text_free(new_path);
+		border_shows(&view->border, dir, node);
+		if (node_is_dir(node))
+			judge_all(view, dir_of(node));
 	}
 }
 
-static Text *join_place(const Place *place)
+/* --- what is told entry by entry --------------------------------------------------------------------------------------- */
+
+/* The entries below a directory seen twice: by their old path and by the new one; either may be missing. */
+typedef struct Walk {
+	View *view;
+	Told told;
+	const Root *old_root, *new_root;
+	bool stays; /* both are the same: the rules have changed */
+} Walk;
+
+/* An event about a directory above has said it: that the old entry is gone, that the new one is there. */
+typedef struct Cover {
+	bool old, new;
+} Cover;
+
+static void tell_carried(const Walk *walk, const Place *new, FileType type, bool was, bool is)
 {
-	if (place == NULL)
-		return NULL;
-	return text_join(place->dir->bytes, place->dir->length, place->name, place->length);
+	if (was && !is)
+		tell_gone(walk->view, &walk->told, new, type);
+	else if (is && !was)
+		tell_found(walk->view, &walk->told, new, type);
 }
 
-static void walk_below(View *view, const Told *told, Fate fate, const Place *old, const Place *new)
+/* What covers the entries below it. */
+static Cover tell_difference(const Walk *walk, const Node *node, const Place *old, const Place *new,
+	bool was, bool is, Cover cover)
 {
-	Walk walk = {
-		.view = view,
-		.told = told,
-		.old_root = old != NULL ? old->root : NULL,
-		.new_root = new != NULL ? new->root : NULL,
-	};
-	Text *old_path = join_place(old), *new_path = join_place(new);
-	walk_entries(&walk, fate, dir_of(told->node), old_path, new_path);
+	Told told = walk->told;
+	told.op = OP_MOVE;
+	told.type = node->type;
+	if (cover.old && cover.new) {
+		tell_carried(walk, new, node->type, was, is);
+		return (Cover){true, !(was && !is)};
+	}
+	if (cover.old || (!was && is)) {
+		if (is)
+			tell_found(walk->view, &walk->told, new, node->type);
+		return cover;
+	}
+	if (was && !is) {
+		tell_gone(walk->view, &walk->told, old, node->type);
+		return (Cover){.old = true};
+	}
+	if (!was || walk->stays)
+		return cover;
+	if (wants(walk->view, &told))
+		queue_event(walk->view, &told, new, old);
+	return (Cover){true, true};
+}
+
+static void walk_below(
+	const Walk *walk, Dir *dir, Text *old_dir, Text *new_dir, Cover cover, bool shut);
+
+static Text *path_below_dir(const Walk *walk, Text *dir, const Node *node)
+{
+	if (dir == NULL)
+		return NULL;
+	Text *path = text_join(dir->bytes, dir->length, node_name(node), node->name_length);
+	if (path == NULL)
+		walk->view->failed = true;
+	return path;
+}
+
+static void walk_into(
+	const Walk *walk, Dir *dir, Text *old_dir, Text *new_dir, Cover cover, bool shut)
+{
+	Text *old_path = path_below_dir(walk, old_dir, &dir->entry);
+	Text *new_path = path_below_dir(walk, new_dir, &dir->entry);
+	walk_below(walk, dir, old_path, new_path, cover, shut);
 	text_free(old_path);
 	text_free(new_path);
 }
 
-/* --- what a tree tells ---------------------------------------------------------------------------------------------------- */
-
-static void tell_delete(View *view, const Told *told, const Place *place)
+/* One entry and all below it. `shut`: the directory it is in is not entered. */
+static void walk_entry(
+	const Walk *walk, Dir *dir, Node *node, Text *old_dir, Text *new_dir, Cover cover, bool shut)
 {
-	bool isdir = told->type == TYPE_DIRECTORY;
-	if (shows_place(view, place, isdir)) {
-		tell_entry(view, told, OP_DELETE, place, told->type);
-	} else if (isdir) {
-		Told below = *told;
-		walk_below(view, &below, FATE_NONE, place, NULL);
+	View *view = walk->view;
+	const char *name = node_name(node);
+	Place old = {old_dir, name, node->name_length, walk->old_root};
+	Place new = {new_dir, name, node->name_length, walk->new_root};
+	bool told_before = old_dir != NULL && tells_root(view, walk->old_root);
+	if (told_before && view->border.active && node->border == BORDER_UNKNOWN)
+		border_shows(&view->border, dir, node);
+	bool was = told_before && was_shown(view, node);
+	bool comes = new_dir != NULL && !shut;
+	bool entered = comes && judge(view, dir, node, !walk->stays);
+	bool is = comes && tells_root(view, walk->new_root) && was_shown(view, node);
+	Cover below = tell_difference(walk, node, &old, &new, was, is, cover);
+	if (!node_is_dir(node))
+		return;
+	if (new_dir != NULL || !below.old)
+		walk_into(walk, dir_of(node), old_dir, new_dir, below, shut || !entered);
+	if (comes)
+		tree_prune(view->tree, dir_of(node), !entered);
+}
+
+static void walk_below(
+	const Walk *walk, Dir *dir, Text *old_dir, Text *new_dir, Cover cover, bool shut)
+{
+	ChildCursor cursor;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor))
+		walk_entry(walk, dir, node, old_dir, new_dir, cover, shut);
+}
+
+static Walk walk_of(View *view, const Told *told, const Place *old, const Place *new)
+{
+	Walk walk = {
+		.view = view,
+		.told = *told,
+		.old_root = old != NULL ? old->root : NULL,
+		.new_root = new != NULL ? new->root : NULL,
+	};
+	walk.told.replaced = 0;
+	walk.told.exchange = false;
+	return walk;
+}
+
+/* All below a directory that has the old and the new place. */
+static void walk_dir(View *view, const Told *told, Dir *dir, const Place *old, const Place *new,
+	Cover cover, bool entered)
+{
+	Walk walk = walk_of(view, told, old, new);
+	Text *old_path =
+		old ? text_join(old->dir->bytes, old->dir->length, old->name, old->length) : NULL;
+	Text *new_path =
+		new ? text_join(new->dir->bytes, new->dir->length, new->name, new->length) : NULL;
+	walk_below(&walk, dir, old_path, new_path, cover, new != NULL && !entered);
+	text_free(old_path);
+	text_free(new_path);
+	if (new != NULL)
+		tree_prune(view->tree, dir, !entered);
+}
+
+/* --- create and delete ---------------------------------------------------------------------------------------------------- */
+
+/* What it was put in the place of, as far as the user knew it. */
+static uint8_t known_replaced(const View *view, const Told *told)
+{
+	return view->border.active && view->left_hidden ? 0 : told->replaced;
+}
+
+static void tell_create(View *view, const Told *told, const Place *place)
+{
+	Told create = *told;
+	create.replaced = known_replaced(view, told);
+	if (!border_shows(&view->border, told->dir, told->node)) {
+		if (create.replaced != 0)
+			tell_gone(view, told, place, create.replaced);
+	} else if (wants(view, &create)) {
+		queue_event(view, &create, place, NULL);
 	}
 }
 
-static void move_of_file(View *view, const Told *told, const Place *to, const Place *from)
+static void tell_delete_of(View *view, const Told *told, Node *node, const Place *place)
 {
-	bool was = shows_place(view, from, false), is = shows_place(view, to, false);
+	Told gone = *told;
+	gone.node = node;
+	if (was_shown(view, node))
+		tell_gone(view, &gone, place, node->type);
+	else if (node_is_dir(node))
+		walk_dir(view, &gone, dir_of(node), place, NULL, (Cover){0}, false);
+}
+
+static void tell_delete(View *view, const Told *told, const Place *place)
+{
+	border_shows(&view->border, told->dir, told->node);
+	tell_delete_of(view, told, told->node, place);
+}
+
+/* --- moves ------------------------------------------------------------------------------------------------------------------ */
+
+static void move_of_file(
+	View *view, const Told *told, const Place *to, const Place *from, bool was, bool is)
+{
 	if (was && is && wants(view, told))
 		queue_event(view, told, to, from);
 	else if (was && !is)
-		tell_entry(view, told, OP_DELETE, from, told->type);
+		tell_gone(view, told, from, told->type);
 	else if (is && !was)
 		tell_found(view, told, to, told->type);
 }
 
-/* Directories that the new place lets in or shuts out. */
-static void cover_again(View *view, Dir *top)
+static void move_of_dir(View *view, const Told *told, const Place *to, const Place *from, bool was,
+	bool is, bool entered)
 {
-	ChildCursor cursor;
-	for (Node *node = children_start(top, &cursor); node != NULL;
-		 node = children_next(top, &cursor)) {
-		if (!node_is_dir(node))
-			continue;
-		bool entered = enters(view, tree_root_of(top), top, node_name(node), node->name_length);
-		tree_prune(view->tree, dir_of(node), !entered);
-		cover_again(view, dir_of(node));
-	}
-}
-
-static void move_of_dir(View *view, const Told *told, const Place *to, const Place *from)
-{
-	bool was = shows_place(view, from, true), is = shows_place(view, to, true);
-	if (was && is) {
-		if (wants(view, told))
-			queue_event(view, told, to, from);
-	} else if (was) {
-		tell_entry(view, told, OP_DELETE, from, told->type);
-	} else if (is) {
+	if (was && is && wants(view, told))
+		queue_event(view, told, to, from);
+	else if (was && !is)
+		tell_gone(view, told, from, told->type);
+	else if (is && !was)
 		tell_entry(view, told, OP_CREATE, to, told->type);
-	}
-	if (!view->filtered)
-		return;
-	Told below = *told;
-	below.replaced = 0;
-	walk_below(view, &below, was && is ? FATE_MOVED : was ? FATE_GONE : FATE_NONE, from, to);
-	Dir *parent = told->dir, *moved = dir_of(told->node);
-	tree_prune(view->tree, moved,
-		!enters(view, tree_root_of(parent), parent, told->name, told->name_length));
-	cover_again(view, moved);
+	if (view->border.active || from->root != to->root)
+		walk_dir(view, told, dir_of(told->node), from, to, (Cover){was, was && is}, entered);
 }
 
-static void tell_gone(View *view, const Told *told, const Node *node, const Place *place)
+static void plain_move(View *view, const Told *told, const Place *to, const Place *from)
 {
-	Told gone = *told;
-	gone.node = (Node *)(uintptr_t)node;
-	gone.type = node->type;
-	gone.replaced = 0;
-	gone.exchange = false;
-	tell_delete(view, &gone, place);
+	Told move = *told;
+	bool was = tells_root(view, from->root) && was_shown(view, told->node);
+	bool entered = judge(view, told->dir, told->node, true);
+	bool is = tells_root(view, to->root) && was_shown(view, told->node);
+	move.replaced = known_replaced(view, told);
+	if (move.replaced != 0 && !is)
+		tell_gone(view, told, to, move.replaced);
+	if (!is || !was)
+		move.replaced = is ? move.replaced : 0;
+	if (told->type == TYPE_DIRECTORY)
+		move_of_dir(view, &move, to, from, was, is, entered);
+	else
+		move_of_file(view, &move, to, from, was, is);
 }
 
-static void tell_come(View *view, const Told *told, Node *node, const Place *place)
+static void tell_come(View *view, const Told *told, Node *node, const Place *place, bool entered)
 {
 	Told come = *told;
-	bool isdir = node_is_dir(node);
 	come.node = node;
 	come.replaced = 0;
-	come.exchange = false;
-	if (shows_place(view, place, isdir))
+	if (tells_root(view, place->root) && was_shown(view, node))
 		tell_found(view, &come, place, node->type);
-	if (!isdir)
-		return;
-	walk_below(view, &come, FATE_GONE, NULL, place);
-	Dir *parent = node->parent;
-	tree_prune(view->tree, dir_of(node),
-		!enters(view, tree_root_of(parent), parent, place->name, place->length));
-	cover_again(view, dir_of(node));
+	if (node_is_dir(node))
+		walk_dir(view, &come, dir_of(node), NULL, place, (Cover){0}, entered);
 }
 
-/* With a filter each of the two may be shown at one place and not at the other: told as two that go and two that come. */
-static void exchange_filtered(View *view, const Told *told, const Place *to, const Place *from)
+/* Each of the two may be shown at one place and not at the other: then it is told as two that go and two that come. */
+static void exchange(View *view, const Told *told, const Place *to, const Place *from)
 {
 	Node *here = told->node;
 	Node *there = children_find(told->from_dir, told->from_name, told->from_name_length);
-	tell_gone(view, told, here, from);
-	tell_gone(view, told, there, to);
-	tell_come(view, told, here, to);
-	tell_come(view, told, there, from);
+	NodeBorder here_was = here->border, there_was = there->border;
+	bool was = was_shown(view, here) && was_shown(view, there);
+	bool here_entered = judge(view, told->dir, here, true);
+	bool there_entered = judge(view, told->from_dir, there, true);
+	bool is = was_shown(view, here) && was_shown(view, there);
+	if (was && is && tells_root(view, to->root) == tells_root(view, from->root)) {
+		if (wants(view, told))
+			queue_event(view, told, to, from);
+		if (node_is_dir(here) && view->border.active)
+			walk_dir(view, told, dir_of(here), from, to, (Cover){true, true}, here_entered);
+		if (node_is_dir(there) && view->border.active)
+			walk_dir(view, told, dir_of(there), to, from, (Cover){true, true}, there_entered);
+		return;
+	}
+	NodeBorder here_is = here->border, there_is = there->border;
+	here->border = here_was & 3u;
+	there->border = there_was & 3u;
+	if (tells_root(view, from->root))
+		tell_delete_of(view, told, here, from);
+	if (tells_root(view, to->root))
+		tell_delete_of(view, told, there, to);
+	here->border = here_is & 3u;
+	there->border = there_is & 3u;
+	tell_come(view, told, here, to, here_entered);
+	tell_come(view, told, there, from, there_entered);
 }
 
 static void tell_move(View *view, const Told *told, const Place *to)
 {
 	Place from = place_of(view, told->from_dir, told->from_name, told->from_name_length);
 	Place kept = {text_share(to->dir), to->name, to->length, to->root};
+	Told move = *told;
 	from.dir = text_share(from.dir);
+	move.initial = !from.root->ready && !to->root->ready;
 	if (from.dir == NULL || kept.dir == NULL)
 		view->failed = true;
-	else if (told->exchange && view->filtered)
-		exchange_filtered(view, told, &kept, &from);
-	else if (told->type == TYPE_DIRECTORY)
-		move_of_dir(view, told, &kept, &from);
+	else if (told->exchange)
+		exchange(view, &move, &kept, &from);
 	else
-		move_of_file(view, told, &kept, &from);
+		plain_move(view, &move, &kept, &from);
 	text_free(from.dir);
 	text_free(kept.dir);
 }
+
+/* --- what a tree tells ---------------------------------------------------------------------------------------------------- */
 
 /* Where a single file lies, as the user would call it. */
 static Text *folder_of(const Root *root)
@@ -449,15 +474,48 @@ static void tell_root(View *view, const Told *told)
 	text_free(place.dir);
 }
 
+/* An ignore file was touched: its directory is listed again, and so it is read. */
+static void note_ignore_file(View *view, Dir *dir, const char *name, size_t length)
+{
+	size_t rel_length;
+	const char *rel = border_rel(&view->border, dir, name, length, &rel_length);
+	Dir *touched = rel != NULL
+		? ignored_touch(&view->border.ignored, dir, name, length, rel, rel_length)
+		: NULL;
+	if (touched != NULL)
+		tree_scan_later(view->tree, touched, 0);
+}
+
+static void note_ignore_files(View *view, const Told *told)
+{
+	const uint32_t touches =
+		1u << OP_CREATE | 1u << OP_MODIFY | 1u << OP_CLOSE_WRITE | 1u << OP_DELETE | 1u << OP_MOVE;
+	if (!(touches >> told->op & 1) || told->synthetic || told->type == TYPE_DIRECTORY)
+		return;
+	note_ignore_file(view, told->dir, told->name, told->name_length);
+	if (told->op == OP_MOVE)
+		note_ignore_file(view, told->from_dir, told->from_name, told->from_name_length);
+}
+
+/* A directory that is a root of its own: what happens to itself is told by that. */
+static bool is_told_by_inner(const Told *told)
+{
+	return told->op != OP_UNWATCHED && told->node != NULL && node_is_dir(told->node) &&
+		dir_of(told->node)->pruned && told->root->inner_count > 0 &&
+		tree_root_at(told->root->tree, told->dir, told->node) != NULL;
+}
+
 static void tell(void *owner, const Told *told)
 {
 	View *view = owner;
-	if (is_part_of_the_start(view, told))
-		return;
 	if (told->dir == NULL) {
 		tell_root(view, told);
 		return;
 	}
+	if (is_part_of_the_start(view, told) && !view->border.active && told->op != OP_MOVE)
+		return;
+	if (view->border.ignored.set != NULL)
+		note_ignore_files(view, told);
 	Place place = place_of(view, told->dir, told->name, told->name_length);
 	if (place.dir == NULL) {
 		view->failed = true;
@@ -467,9 +525,114 @@ static void tell(void *owner, const Told *told)
 		tell_move(view, told, &place);
 	else if (told->op == OP_DELETE)
 		tell_delete(view, told, &place);
-	else if (wants(view, told) &&
-		(told->op == OP_UNWATCHED || shows_place(view, &place, told->type == TYPE_DIRECTORY)))
+	else if (told->op == OP_CREATE)
+		tell_create(view, told, &place);
+	else if (wants(view, told) && !is_told_by_inner(told) &&
+		(told->op == OP_UNWATCHED || told->node == NULL ||
+			border_shows(&view->border, told->dir, told->node)))
 		queue_event(view, told, &place, NULL);
+}
+
+static bool enters(void *owner, Dir *parent, Node *node)
+{
+	View *view = owner;
+	return judge(view, parent, node, true);
+}
+
+/* Roots within a directory that is renamed are no longer where they were. */
+static void lose_inner_roots(View *view, Dir *dir, const Node *node)
+{
+	Tree *tree = view->tree;
+	size_t length;
+	const char *rel = border_rel(&view->border, dir, node_name(node), node->name_length, &length);
+	const Root *outer = tree_root_of(dir);
+	for (size_t i = 0; rel != NULL && i < tree->root_count; i++) {
+		Root *root = tree->roots[i];
+		const char *inner = path_below(root->key->bytes, outer->key->bytes);
+		if (root != outer && inner != NULL && path_below(inner, rel) != NULL && root->top != NULL)
+			way_lose(root);
+	}
+}
+
+static void leave(void *owner, Dir *dir, Node *node, bool replaced)
+{
+	View *view = owner;
+	bool isdir = node_is_dir(node);
+	if (isdir && tree_root_of(dir)->inner_count > 0)
+		lose_inner_roots(view, dir, node);
+	if (!view->border.active)
+		return;
+	bool shown = border_shows(&view->border, dir, node);
+	if (isdir && (!replaced || !shown))
+		judge_all(view, dir_of(node));
+	if (!replaced)
+		return;
+	view->left_hidden = !shown;
+	if (shown || !isdir)
+		return;
+	Place place = place_of(view, dir, node_name(node), node->name_length);
+	Told gone = {.synthetic = true, .root = tree_root_of(dir)};
+	gone.initial = !gone.root->ready;
+	if (place.dir != NULL)
+		tell_delete_of(view, &gone, node, &place);
+}
+
+/* --- other rules ------------------------------------------------------------------------------------------------------ */
+
+static Walk walk_in_place(View *view, Dir *dir, bool silently)
+{
+	Root *root = tree_root_of(dir);
+	Walk walk = {.view = view, .old_root = root, .new_root = root, .stays = true};
+	walk.told = (Told){.synthetic = true, .root = root, .initial = !root->ready};
+	view->muted |= silently;
+	return walk;
+}
+
+void view_reconsider(View *view, Dir *dir, bool silently)
+{
+	bool muted = view->muted;
+	Walk walk = walk_in_place(view, dir, silently);
+	Text *path = text_share(tree_path(view->tree, dir));
+	if (path != NULL)
+		walk_below(&walk, dir, path, path, (Cover){0}, false);
+	else
+		view->failed = true;
+	text_free(path);
+	view->muted = muted;
+}
+
+void view_reconsider_entry(View *view, Dir *dir, Node *node, bool silently)
+{
+	bool muted = view->muted;
+	Walk walk = walk_in_place(view, dir, silently);
+	Text *path = text_share(tree_path(view->tree, dir));
+	if (path != NULL)
+		walk_entry(&walk, dir, node, path, path, (Cover){0}, false);
+	else
+		view->failed = true;
+	text_free(path);
+	view->muted = muted;
+}
+
+/* What the ignore files say counts from here on; who was not judged yet is judged by what they said before. */
+static void list(void *owner, Dir *dir, int fd)
+{
+	View *view = owner;
+	Ignored *ignored = &view->border.ignored;
+	IgnoredDir fresh;
+	if (ignored->set == NULL || !ignored_read(ignored, dir, fd, &fresh))
+		return;
+	judge_all(view, dir);
+	if (ignored_put(ignored, &fresh) < 0)
+		view->failed = true;
+	view_reconsider(view, dir, false);
+}
+
+static void forget(void *owner, Dir *dir)
+{
+	View *view = owner;
+	if (view->border.ignored.set != NULL)
+		ignored_forget(&view->border.ignored, dir);
 }
 
 /* --- life -------------------------------------------------------------------------------------------------------------- */
@@ -481,20 +644,29 @@ void view_init(View *view, const ViewOptions *options)
 {
 	*view = (View){.options = *options};
 	view->options.ops |= always_told;
-	view->filtered = options->flat || options->depth > 0 || options->match != NULL ||
-		options->ignore != NULL || options->filter != NULL;
+	border_init(&view->border, &options->rules);
+}
+
+void view_set_tree(View *view, Tree *tree)
+{
+	view->tree = view->border.tree = tree;
 }
 
 void view_clear(View *view)
 {
 	queue_clear(&view->queue);
-	pattern_free(view->options.match);
-	pattern_free(view->options.ignore);
-	free(view->path);
+	border_clear(&view->border);
 	*view = (View){0};
 }
 
 TreeSink view_sink(View *view)
 {
-	return (TreeSink){.owner = view, .tell = tell, .enter = enters};
+	return (TreeSink){
+		.owner = view,
+		.tell = tell,
+		.enter = enters,
+		.leave = leave,
+		.list = list,
+		.forget = forget,
+	};
 }

@@ -9,44 +9,40 @@
 #ifndef MOONWATCH_STREAM_VIEW_H
 #define MOONWATCH_STREAM_VIEW_H
 
+#include "stream/border.h"
 #include "stream/queue.h"
-#include "tree/pattern.h"
 #include "tree/tree.h"
 
 typedef struct View View;
 
 typedef struct ViewOptions {
-	uint32_t ops;   /* 1 << EventOp of what is told */
-	bool initial;   /* what is there at the start is told as well */
-	bool flat;      /* nothing below the root's own entries */
-	uint32_t depth; /* components below the root that are shown; 0: all */
-	Pattern *match; /* counted uses, NULL for none */
-	Pattern *ignore;
+	uint32_t ops; /* 1 << EventOp of what is told */
+	bool initial; /* what is there at the start is told as well */
+	BorderRules rules;
 	size_t most_queued; /* beyond it what waits is folded */
-	/* Asked once per new entry; false prunes it. NULL: none. */
-	bool (*filter)(void *owner, const char *rel, size_t length, bool isdir);
-	void *owner;
 } ViewOptions;
 
 struct View {
 	Tree *tree;
 	ViewOptions options;
+	Border border;
 	Queue queue;
-	bool filtered; /* some entries are not shown */
-	bool muted;    /* paused: nothing is queued */
-	bool failed;   /* out of memory: an event was lost */
+	bool left_hidden; /* what was put out of the way last was not shown */
+	bool muted;       /* paused: nothing is queued */
+	bool failed;      /* out of memory: an event was lost */
 	uint64_t sequence;
+	uint64_t coalesced; /* repeated in a row and told once */
 	uint64_t told[OP_COUNT];
-	char *path; /* scratch for rel paths, heap */
-	size_t path_size;
 };
 
-void view_init(View *view, const ViewOptions *options); /* takes the patterns' uses */
+void view_init(View *view, const ViewOptions *options); /* takes the rules' uses */
+void view_set_tree(View *view, Tree *tree);
 void view_clear(View *view);
 TreeSink view_sink(View *view);
-/* Whether an entry is shown. `root` gives its own anchored pattern, where it was a pattern. */
-bool view_shows(View *view, const Root *root, const char *rel, size_t length, bool isdir);
-/* The path of an entry below its root, in the view's scratch; NULL out of memory. */
-const char *view_rel(View *view, Dir *dir, const char *name, size_t length, size_t *rel_length);
+/* The rules have changed for all below a directory: what is shown now and was not is told as created, and the other way
+ * round; or silently. */
+void view_reconsider(View *view, Dir *dir, bool silently);
+/* The same for one entry, which may be a directory. */
+void view_reconsider_entry(View *view, Dir *dir, Node *node, bool silently);
 
 #endif

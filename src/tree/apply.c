@@ -190,6 +190,7 @@ static void apply_moved_in(Tree *tree, Dir *dir, const Record *record)
 		info.type = TYPE_UNKNOWN;
 	if (old != NULL) {
 		like.replaced = old->type ? old->type : TYPE_FILE;
+		tree_leave(tree, dir, old, true);
 		tree_delete(tree, dir, old, NULL);
 	}
 	if (isdir)

@@ -23,6 +23,9 @@ struct Root;
 
 #define TOLD_MASK 0xffffffffffffu /* the bits of Node.told */
 
+/* Kept here for the view: what its reader was told of an entry. */
+typedef enum NodeBorder { BORDER_UNKNOWN, BORDER_SHOWN, BORDER_HIDDEN, BORDER_REFUSED } NodeBorder;
+
 struct Node {
 	union {
 		Node *next;        /* in the parent's list or bucket */
@@ -35,6 +38,7 @@ struct Node {
 	uint64_t type : 3;    /* FileType; unknown means "no directory" */
 	uint64_t seen : 1;    /* by the listing that is under way */
 	uint64_t writing : 1; /* told of a writer, not yet of its end */
+	uint64_t border : 2;  /* what a view has decided (NodeBorder) */
 	uint64_t outside : 1; /* a directory renamed beyond its room: inline is a pointer to the name */
 	uint64_t name_length : 8;
 	char inline_name[]; /* without NUL; node_name() */

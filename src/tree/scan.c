@@ -427,10 +427,9 @@ static Node *take_moved(
 	return tree_move(tree, old_parent, &twin->entry, parent, entry->name, entry->name_length, like);
 }
 
-static bool may_enter(Tree *tree, Dir *parent, const char *name, size_t length)
+static bool may_enter(Tree *tree, Dir *parent, Node *node)
 {
-	return tree->sink.enter == NULL ||
-		tree->sink.enter(tree->sink.owner, tree_root_of(parent), parent, name, length);
+	return tree->sink.enter == NULL || tree->sink.enter(tree->sink.owner, parent, node);
 }
 
 /* Is what is found in this directory told? */
@@ -455,7 +454,7 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
 		tree_retry(tree, parent);
 		return NULL;
 	}
-	dir_of(node)->pruned = !may_enter(tree, parent, name, length);
+	dir_of(node)->pruned = !may_enter(tree, parent, node);
 	return insert_dir(tree, parent, dir_of(node), like);
 }
 
@@ -490,7 +489,7 @@ static Node *adopt(
 	}
 	Dir *dir = dir_of(node);
 	dir->tree = tree->index;
-	dir->pruned = !may_enter(tree, parent, entry->name, entry->name_length);
+	dir->pruned = !may_enter(tree, parent, node);
 	if (dir->pruned || !tree->ready)
 		return insert_dir(tree, parent, dir, like);
 	int fd = open_in_parent(parent_fd, dir);
@@ -615,6 +614,7 @@ static void found_file(Scan *scan, Node *node, const DirEntry *entry)
 static void replace(Scan *scan, Node *node, const DirEntry *entry)
 {
 	scan->like.replaced = node->type ? node->type : TYPE_FILE;
+	tree_leave(scan->tree, scan->dir, node, true);
 	tree_delete(scan->tree, scan->dir, node, NULL);
 	found_new(scan, entry);
 	scan->like.replaced = 0;
@@ -748,6 +748,8 @@ static int list_all(Scan *scan)
 		return -ESTALE;
 	if (scan->tree->ready && !hub_caught_up(scan->tree->hub) && contradicts(scan))
 		return -EAGAIN;
+	if (scan->tree->sink.list != NULL)
+		scan->tree->sink.list(scan->tree->sink.owner, scan->dir, scan->fd);
 	listing->position = 0;
 	while (dir_list_next(listing, &entry))
 		found(scan, &entry);

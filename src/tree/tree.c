@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/path.h"
 #include "os/notify.h"
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
@@ -109,6 +110,46 @@ static int append_root(Tree *tree, Root *root)
 	return 0;
 }
 
+static bool holds(const Root *outer, const Root *root)
+{
+	const char *rel = path_below(root->key->bytes, outer->key->bytes);
+	return !outer->single && rel != NULL && rel[0] != '\0';
+}
+
+static void set_outer(Root *root, Root *outer)
+{
+	if (root->outer != NULL)
+		root->outer->inner_count--;
+	root->outer = outer;
+	if (outer != NULL)
+		outer->inner_count++;
+}
+
+/* Linear in the roots; fine below some ten thousand. */
+static void relate(const Tree *tree, Root *root)
+{
+	for (size_t i = 0; i < tree->root_count; i++) {
+		Root *other = tree->roots[i];
+		bool inner = root->outer == NULL || holds(root->outer, other);
+		if (inner && holds(other, root))
+			set_outer(root, other);
+	}
+	for (size_t i = 0; i < tree->root_count; i++) {
+		Root *other = tree->roots[i];
+		if (other != root && other->outer == root->outer && holds(root, other))
+			set_outer(other, root);
+	}
+}
+
+static void unrelate(const Tree *tree, Root *root)
+{
+	for (size_t i = 0; i < tree->root_count && root->inner_count > 0; i++) {
+		if (tree->roots[i]->outer == root)
+			set_outer(tree->roots[i], root->outer);
+	}
+	set_outer(root, NULL);
+}
+
 int tree_add_root(Tree *tree, const RootNames *names, Root **out)
 {
 	Root *root = calloc(1, sizeof *root);
@@ -121,6 +162,7 @@ int tree_add_root(Tree *tree, const RootNames *names, Root **out)
 		free_root(root);
 		return error;
 	}
+	relate(tree, root);
 	error = way_start(root);
 	if (error < 0) {
 		tree_remove_root(tree, root);
@@ -133,6 +175,7 @@ int tree_add_root(Tree *tree, const RootNames *names, Root **out)
 void tree_remove_root(Tree *tree, Root *root)
 {
 	way_drop(root);
+	unrelate(tree, root);
 	tree->roots[root->index] = tree->roots[--tree->root_count];
 	tree->roots[root->index]->index = root->index;
 	free_root(root);
@@ -145,6 +188,33 @@ Root *tree_root_of(const Dir *dir)
 	while (dir->entry.parent != NULL)
 		dir = dir->entry.parent;
 	return dir->entry.root;
+}
+
+/* Is this node at the end of the path, and are its parents before it? */
+static bool leads_to(const char *rel, size_t length, const Node *node)
+{
+	while (length >= node->name_length &&
+		memcmp(rel + length - node->name_length, node_name(node), node->name_length) == 0) {
+		length -= node->name_length;
+		node = &node->parent->entry;
+		if (node->parent == NULL)
+			return length == 0;
+		if (length == 0 || rel[--length] != '/')
+			return false;
+	}
+	return false;
+}
+
+Root *tree_root_at(const Tree *tree, const Dir *parent, const Node *node)
+{
+	const Root *outer = tree_root_of(parent);
+	for (size_t i = 0; i < tree->root_count; i++) {
+		Root *root = tree->roots[i];
+		const char *rel = path_below(root->key->bytes, outer->key->bytes);
+		if (root->outer == outer && rel != NULL && leads_to(rel, strlen(rel), node))
+			return root;
+	}
+	return NULL;
 }
 
 bool tree_is_below(const Dir *dir, const Dir *ancestor)
@@ -172,6 +242,12 @@ static Text *compose_path(Tree *tree, Dir *dir)
 static bool text_equal(const Text *a, const Text *b)
 {
 	return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+size_t root_rel_at(const Root *root)
+{
+	const Text *prefix = top_path(root);
+	return prefix->length + (prefix->length > 0 && prefix->bytes[prefix->length - 1] != '/');
 }
 
 Text *tree_path(Tree *tree, Dir *dir)
@@ -283,6 +359,8 @@ Node *tree_create(
 
 static void forget_dir(Tree *tree, Dir *dir)
 {
+	if (tree->sink.forget != NULL)
+		tree->sink.forget(tree->sink.owner, dir);
 	tree->directories--;
 	if (dir->claim.wd >= 0)
 		tree->watches--;
@@ -361,7 +439,9 @@ void tree_prune(Tree *tree, Dir *dir, bool pruned)
 	if (dir->claim.wd >= 0)
 		tree->watches--;
 	hub_unclaim(tree->hub, &dir->claim);
-	dir->listed = false;
+	if (dir->polled)
+		tree->polled--;
+	dir->polled = dir->listed = false;
 }
 
 /* --- move ---------------------------------------------------------------------------------------------------------- */
@@ -386,10 +466,17 @@ static Node *relink(Tree *tree, Dir *dir, Node *node, Dir *to, const char *name,
 	moved->ino = node->ino;
 	moved->told = node->told;
 	moved->writing = node->writing;
+	moved->border = node->border;
 	children_remove(dir, node);
 	node_free(&tree->pool, node);
 	children_add(to, moved);
 	return moved;
+}
+
+void tree_leave(Tree *tree, Dir *dir, Node *node, bool replaced)
+{
+	if (tree->sink.leave != NULL)
+		tree->sink.leave(tree->sink.owner, dir, node, replaced);
 }
 
 static uint8_t drop_old(Tree *tree, Dir *to, const char *name, size_t length)
@@ -398,6 +485,7 @@ static uint8_t drop_old(Tree *tree, Dir *to, const char *name, size_t length)
 	if (old == NULL)
 		return 0;
 	uint8_t type = old->type;
+	tree_leave(tree, to, old, true);
 	tree_delete(tree, to, old, NULL);
 	return type ? type : TYPE_FILE;
 }
@@ -409,6 +497,7 @@ Node *tree_move(
 	size_t old_length = node->name_length;
 	memcpy(old_name, node_name(node), old_length);
 	Told told = *like;
+	tree_leave(tree, dir, node, false);
 	uint8_t dropped = drop_old(tree, to, name, length);
 	told.replaced = dropped ? dropped : like->replaced;
 	told.from_dir = dir;
@@ -432,6 +521,8 @@ int tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const To
 	memcpy(a_name, node_name(a), a_length);
 	memcpy(b_name, node_name(b), b_length);
 	Told told = *like;
+	tree_leave(tree, a_dir, a, false);
+	tree_leave(tree, b_dir, b, false);
 	told.exchange = true;
 	told.replaced = b->type ? b->type : TYPE_FILE;
 	told.from_dir = a_dir;

@@ -42,8 +42,14 @@ typedef struct Told {
 typedef struct TreeSink {
 	void *owner;
 	void (*tell)(void *owner, const Told *told);
-	/* Whether a directory is to be looked into; NULL: always. */
-	bool (*enter)(void *owner, Root *root, Dir *parent, const char *name, size_t length);
+	/* The rest may be NULL. */
+	/* Whether a directory is to be looked into; it is not in the index yet. */
+	bool (*enter)(void *owner, Dir *parent, Node *node);
+	/* An entry is about to be renamed, or (replaced) silently put out of the way. */
+	void (*leave)(void *owner, Dir *dir, Node *node, bool replaced);
+	/* A directory is being listed: what its listing holds is found next. */
+	void (*list)(void *owner, Dir *dir, int fd);
+	void (*forget)(void *owner, Dir *dir); /* it is freed soon */
 } TreeSink;
 
 typedef struct TreeOptions {
@@ -61,6 +67,8 @@ typedef struct TreeOptions {
 struct Root {
 	Tree *tree;
 	uint16_t index;
+	Root *outer;         /* the innermost other root of the tree that holds this one, by path */
+	size_t inner_count;  /* roots whose `outer` this is */
 	bool check;          /* the way is to be walked again */
 	bool single;         /* a file, followed by name */
 	bool known;          /* existed at least once, so that `single` is decided */
@@ -150,6 +158,9 @@ void tree_remove_root(Tree *tree, Root *root); /* nothing is told */
 
 Text *tree_path(Tree *tree, Dir *dir); /* borrowed until the next change; NULL out of memory */
 Root *tree_root_of(const Dir *dir);
+/* The root of its own that an entry is, or NULL. */
+Root *tree_root_at(const Tree *tree, const Dir *parent, const Node *node);
+size_t root_rel_at(const Root *root); /* where in a path the part below the root begins */
 bool tree_is_below(const Dir *dir, const Dir *ancestor); /* or the same */
 /* `like` gives mask, cookie, wd, synthetic, replaced, initial; the rest is filled in. NULL out of memory. */
 Node *tree_create(
@@ -169,6 +180,8 @@ void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like);
 void tree_tell_content(Tree *tree, Dir *dir, Node *node, const Told *like);
 void tree_tell_root(Tree *tree, uint8_t op, Root *root, int error);
 void tree_stamp(Tree *tree, Node *node);
+
+void tree_leave(Tree *tree, Dir *dir, Node *node, bool replaced); /* says so to the sink */
 
 /* A directory is no longer to be looked into (all below it is forgotten, silently), or again. */
 void tree_prune(Tree *tree, Dir *dir, bool pruned);
@@ -209,6 +222,8 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
 
 int way_start(Root *root);  /* first walk; the top is made where it is there */
 void way_check(Root *root); /* walks again and tells gone and back */
+void way_lose(
+	Root *root); /* the root is not where it was: gone is told, and the way is walked again */
 void way_drop(Root *root);
 /* A record says that the way may lead elsewhere: it is walked before the next record is believed. */
 void way_doubt(Root *root);

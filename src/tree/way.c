@@ -389,6 +389,12 @@ static void lose_top(Root *root)
 	tree_leave_trail(root->tree);
 }
 
+void way_lose(Root *root)
+{
+	lose_top(root);
+	root->check = root->tree->checks = true;
+}
+
 static bool is_same_top(const Root *root, const Walk *walk)
 {
 	const Dir *top = root->top;

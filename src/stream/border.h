@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * border.h - which entries of a tree are shown, which directories are entered, and which rule says so.
+ *
+ * The verdict on an entry is remembered in its node: it is what the user was told. It is found when it is first asked
+ * for (a directory's before its first look), and anew where a rename or another rule may change it.
+ */
+#ifndef MOONWATCH_STREAM_BORDER_H
+#define MOONWATCH_STREAM_BORDER_H
+
+#include "stream/ignored.h"
+#include "tree/tree.h"
+
+typedef struct BorderRules {
+	bool flat;          /* nothing below the root's own entries */
+	uint32_t depth;     /* components below the root that are shown; 0: all */
+	Pattern *match;     /* counted uses, NULL for none */
+	Pattern *ignore;    /* likewise */
+	IgnoreSet *ignores; /* ignore files that are obeyed; NULL for none */
+	/* Asked once per new entry; false prunes it. NULL: none. */
+	bool (*filter)(void *owner, const char *rel, size_t length, bool isdir);
+	void *owner;
+} BorderRules;
+
+typedef struct Border {
+	Tree *tree;
+	BorderRules rules;
+	Ignored ignored;
+	Text **removed; /* absolute clean paths that are no longer watched */
+	size_t removed_count;
+	bool active; /* some entries are not shown */
+	char *path;  /* scratch for rel paths, heap */
+	size_t path_size;
+} Border;
+
+typedef enum Reason {
+	REASON_NONE, /* shown */
+	REASON_REMOVED,
+	REASON_NESTED, /* another root's */
+	REASON_DEPTH,
+	REASON_IGNORE,
+	REASON_IGNORE_FILE,
+	REASON_FILTER,
+	REASON_MATCH,
+	REASON_ROOT, /* the root is a pattern, and this does not match it */
+	REASON_MEMORY,
+} Reason;
+
+typedef struct Verdict {
+	bool shown;
+	bool entered; /* of a directory */
+	Reason reason;
+	int number;    /* IGNORE: of the pattern */
+	IgnoreHit hit; /* IGNORE_FILE */
+} Verdict;
+
+void border_init(Border *border, const BorderRules *rules); /* takes the uses */
+void border_clear(Border *border);
+
+/* The path of an entry below its root, in the border's scratch; NULL out of memory. */
+const char *border_rel(
+	Border *border, Dir *dir, const char *name, size_t length, size_t *rel_length);
+/* As it was told, or would be now. `dir` is its parent. */
+bool border_shows(Border *border, Dir *dir, Node *node);
+/* Judged anew and remembered; the result is whether it is entered. The filter is asked again only where `renamed`, or
+ * where it was not asked before. */
+bool border_judge(Border *border, Dir *dir, Node *node, bool renamed);
+/* The verdict on a name, whether it is there or not; nothing is remembered. Where a node is given that the
+ * filter was asked about, that stands. */
+Verdict border_ask(
+	Border *border, Dir *dir, const char *name, size_t length, bool isdir, const Node *node);
+/* A path that is no longer watched, or again. 0 or -ENOMEM. */
+int border_remove(Border *border, const char *key);
+void border_restore(Border *border, const char *key); /* and all below */
+bool border_is_removed(const Border *border, const char *key);
+
+#endif
