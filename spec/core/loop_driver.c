@@ -8,6 +8,7 @@
 #include <ev.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,44 @@ static void show_jobs(void)
 	printf("timeout %g\n", loop_next_timeout(loop));
 }
 
+/* --- polled from outside --------------------------------------------------------------------------------------- */
+
+static bool is_readable(int milliseconds)
+{
+	struct pollfd poller = {.fd = loop_pollfd(loop), .events = POLLIN};
+	return poll(&poller, 1, milliseconds) == 1;
+}
+
+static void do_nothing(LoopJob *self)
+{
+	(void)self;
+}
+
+static void tick(LoopTimer *timer)
+{
+	(void)timer;
+	printf("tick\n");
+}
+
+static void show_polled(void)
+{
+	static const int long_enough = 10000;
+	printf("quiet %d\n", is_readable(0));
+	timers[0].fire = tick;
+	loop_timer_start(loop, &timers[0], loop_now() + 1000);
+	loop_timer_start(loop, &timers[0], loop_now() + 0.01);
+	while (!loop_is_idle(loop)) {
+		is_readable(long_enough);
+		loop_step(loop, 0);
+	}
+	printf("quiet %d\n", is_readable(0));
+	job.work = do_nothing;
+	loop_job_start(loop, &job);
+	printf("job %d\n", is_readable(0));
+	loop_step(loop, 0);
+	printf("quiet %d idle %d\n", is_readable(0), loop_is_idle(loop));
+}
+
 /* --- a foreign loop ------------------------------------------------------------------------------------------- */
 
 static void after(void *context)
@@ -241,7 +280,7 @@ typedef struct Situation {
 
 static const Situation situations[] = {{"io", show_io}, {"twice", show_twice},
 	{"refused", show_refused}, {"many", show_many}, {"timers", show_timers}, {"jobs", show_jobs},
-	{"foreign", show_foreign}, {"signals", show_signals}, {NULL, NULL}};
+	{"polled", show_polled}, {"foreign", show_foreign}, {"signals", show_signals}, {NULL, NULL}};
 
 int main(int argc, char **argv)
 {

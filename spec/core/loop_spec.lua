@@ -36,6 +36,10 @@ describe("the loop", function()
       assert.equal("timeout 0\njob 1\nturn 1\njob 2\nturn 1\njob 3\nturn 1\njob 4\nturn 1\ntimeout -1\n", show "jobs")
    end)
 
+   it("has a descriptor that is readable whenever there is work, deadlines and jobs included", function()
+      assert.equal("quiet 0\ntick\nquiet 0\njob 1\nquiet 0 idle 1\n", show "polled")
+   end)
+
    it("lives in a loop of the embedding program, which ends when nothing is left", function()
       assert.equal("job\nafter dispatch\ntimer\nafter dispatch\nfirst x\nafter dispatch\nended, idle 1\n", show "foreign")
    end)

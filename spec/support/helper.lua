@@ -247,7 +247,7 @@ function helper.leaves_nothing()
          warm_up()
          now = holdings()
       end
-      if not no_more_than(now, before) then assert.same(before, now) end
+      if not no_more_than(now, before) then require "luassert".same(before, now) end
    end)
 end
 

@@ -314,6 +314,13 @@ static int l_stop(lua_State *L)
 
 /* --- for foreign loops ---------------------------------------------------------------------------------------- */
 
+/* Whoever polls our descriptor shall find it readable while something is ready. */
+static void poke_poller(Bind *bind)
+{
+	if (bind->polled && !list_empty(&bind->ready))
+		loop_job_start(bind->loop, &bind->poke);
+}
+
 /* step([timeout]) -> true: one turn. nil waits for the next thing to happen. */
 static int l_step(lua_State *L)
 {
@@ -327,6 +334,7 @@ static int l_step(lua_State *L)
 	if (list_empty(&bind->ready))
 		task_report_failures(L, bind);
 	bind->driving = false;
+	poke_poller(bind);
 	lua_pushboolean(L, true);
 	return 1;
 }
@@ -346,8 +354,11 @@ static int l_next_timeout(lua_State *L)
 
 static int l_pollfd(lua_State *L)
 {
-	wait_settle_interest(bind_get(L));
+	Bind *bind = bind_get(L);
+	wait_settle_interest(bind);
 	lua_pushinteger(L, loop_pollfd(bind_loop(L)));
+	bind->polled = true;
+	poke_poller(bind);
 	return 1;
 }
 

@@ -93,6 +93,7 @@ struct Bind {
 	lua_State *main;
 	Loop *loop; /* NULL until needed */
 	struct ev_loop *foreign;
+	bool polled;  /* someone outside polls our descriptor */
 	LoopJob poke; /* asks a foreign loop to come by, since something is ready */
 	List ready;
 	List tasks;

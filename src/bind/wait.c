@@ -137,7 +137,7 @@ void bind_make_ready(Bind *bind, Ready *ready)
 	if (list_linked(&ready->link))
 		return;
 	list_append(&bind->ready, &ready->link);
-	if (bind->foreign != NULL)
+	if (bind->foreign != NULL || (bind->polled && !bind->driving))
 		poke_foreign(bind);
 }
 

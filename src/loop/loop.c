@@ -11,6 +11,7 @@
  * - The ev_io runs only while an io is started: a foreign loop ends when its program's own work is done.
  * - The ev_timer is counted from libev's own idea of now, which lies in the past: it may fire early, never late. Whoever
  *   is not due yet is simply armed again.
+ * - Whoever polls our descriptor from outside is woken by the bell, a timer descriptor among the others, for deadlines too.
  * - A callback may stop or free a later io of the same batch: loop_io_stop strikes it from the batch.
  */
 #include "loop/loop.h"
@@ -20,6 +21,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +42,9 @@ struct Loop {
 	size_t timers, room;
 	List jobs;
 	List jobs_now; /* those of this turn */
+
+	LoopIo bell;    /* rings at the earliest deadline; fd -1 until someone asks for pollfd */
+	double bell_at; /* monotonic seconds; 0: it does not ring, negative: it rings */
 
 	struct epoll_event
 		batch[BATCH]; /* being dispatched; data.ptr NULL where the io was stopped meanwhile */
@@ -130,11 +135,42 @@ static void arm(Loop *loop, double timeout)
 	ev_timer_start(loop->ev, &loop->timer);
 }
 
+static void ignore_bell(LoopIo *io, uint32_t events)
+{
+	(void)io, (void)events;
+}
+
+/* Negative: for ever, 0: now. */
+static void set_bell(Loop *loop, double timeout)
+{
+	double seconds = timeout < far_away ? timeout : far_away;
+	struct itimerspec at = {.it_value.tv_sec = (time_t)seconds};
+	at.it_value.tv_nsec = (long)((seconds - (double)at.it_value.tv_sec) * 1e9);
+	if (timeout == 0)
+		at.it_value.tv_nsec = 1;
+	else if (timeout < 0)
+		at.it_value = (struct timespec){0};
+	timerfd_settime(loop->bell.fd, 0, &at, NULL);
+	loop->bell_at = timeout < 0 ? 0 : timeout == 0 ? -1 : loop_now() + seconds;
+}
+
+/* Outside of a step, where whoever polls may be asleep already: only what is sooner is news. */
+static void hurry_bell(Loop *loop)
+{
+	double timeout = loop_next_timeout(loop);
+	if (timeout < 0 || loop->bell_at < 0)
+		return;
+	if (loop->bell_at == 0 || loop_now() + timeout < loop->bell_at)
+		set_bell(loop, timeout);
+}
+
 /* A foreign loop may block at any time, so its timer is always right; our own is armed by loop_step. */
 static void deadline_changed(Loop *loop)
 {
 	if (loop->foreign)
 		arm(loop, loop_next_timeout(loop));
+	else if (loop->bell.fd >= 0)
+		hurry_bell(loop);
 }
 
 static void run_due_timers(Loop *loop)
@@ -225,6 +261,7 @@ int loop_open(Loop **out, struct ev_loop *foreign)
 		free(loop);
 		return error;
 	}
+	loop->bell = (LoopIo){.ready = ignore_bell, .fd = -1};
 	loop->foreign = foreign != NULL;
 	loop->ev = foreign != NULL ? foreign : new_ev_loop();
 	if (loop->ev == NULL) {
@@ -249,6 +286,8 @@ void loop_close(Loop *loop)
 	ev_timer_stop(loop->ev, &loop->timer);
 	if (!loop->foreign)
 		ev_loop_destroy(loop->ev);
+	if (loop->bell.fd >= 0)
+		close(loop->bell.fd);
 	close(loop->epoll);
 	free(loop->heap);
 	free(loop);
@@ -401,6 +440,8 @@ static void run_own(Loop *loop, double wait)
 	ev_run(loop->ev, wait == 0 ? EVRUN_NOWAIT : EVRUN_ONCE);
 	run_due_timers(loop);
 	run_jobs(loop);
+	if (loop->bell.fd >= 0)
+		set_bell(loop, loop_next_timeout(loop));
 }
 
 int loop_step(Loop *loop, double timeout)
@@ -414,8 +455,25 @@ int loop_step(Loop *loop, double timeout)
 	return loop->ran;
 }
 
+/* Not among the ios that are counted: it makes no work of its own. Without it deadlines are told by loop_next_timeout. */
+static void open_bell(Loop *loop)
+{
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (fd < 0)
+		return;
+	loop->bell.fd = fd;
+	if (enter(loop, &loop->bell, EPOLL_CTL_ADD, fd, EPOLLIN) == 0) {
+		set_bell(loop, loop_next_timeout(loop));
+		return;
+	}
+	close(fd);
+	loop->bell.fd = -1;
+}
+
 int loop_pollfd(Loop *loop)
 {
+	if (loop->bell.fd < 0 && !loop->foreign)
+		open_bell(loop);
 	return loop->epoll;
 }
 

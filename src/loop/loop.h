@@ -67,7 +67,7 @@ int loop_step(Loop *loop, double timeout);
 double loop_next_timeout(
 	Loop *loop); /* seconds until loop_step has work without a descriptor; negative: none */
 int loop_pollfd(
-	Loop *loop); /* readable when loop_step has work from a descriptor; owned by the loop */
+	Loop *loop); /* readable when loop_step has work, deadlines included; owned by the loop */
 /* A place for the one thing that this layer keeps per loop (watch.c); NULL at first. */
 void **loop_place(Loop *loop);
 bool loop_is_idle(Loop *loop); /* nothing is started: waiting would be for ever */
