@@ -5,18 +5,7 @@
 local moonwatch = require "moonwatch"
 local helper = require "support.helper"
 
-local function words(watcher)
-   local list = {}
-   assert(watcher:sync(10))
-   repeat
-      local event = watcher:get(0)
-      if event then
-         list[#list + 1] = event.op .. (event.synthetic and "* " or " ")
-            .. (event.from_rel and event.from_rel .. " -> " or "") .. (event.rel or "")
-      end
-   until not event
-   return list
-end
+local words = require("support.watching").words
 
 local function sorted(list)
    table.sort(list)

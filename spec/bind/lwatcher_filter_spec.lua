@@ -1,0 +1,76 @@
+-- SPDX-License-Identifier: MIT
+--
+-- lwatcher_filter_spec.lua - the `filter` of a watcher: a function that says no.
+
+local moonwatch = require "moonwatch"
+local helper = require "support.helper"
+local words = require("support.watching").words
+
+describe("filter", function()
+   helper.leaves_nothing()
+
+   it("prunes what it says no to, and all below it", function()
+      local folder = helper.folder()
+      helper.write(folder .. "/no/old", "x")
+      local watcher <close> = assert(moonwatch.watch(folder, { filter = function(rel) return rel ~= "no" end }))
+      assert.equal(1, watcher:stats().watches)
+      helper.write(folder .. "/no/new", "x")
+      helper.write(folder .. "/yes/no", "x")
+      assert.same({ "create yes", "create yes/no", "close_write yes/no" }, words(watcher, "plain"))
+   end)
+
+   it("is asked once per new entry, with its path and whether it is a directory", function()
+      local folder, asked = helper.folder(), {}
+      local watcher <close> = assert(moonwatch.watch(folder, { filter = function(rel, isdir)
+         asked[#asked + 1] = rel .. (isdir and "/" or "")
+      end }))
+      helper.mkdir(folder .. "/d")
+      assert(watcher:sync(10))
+      helper.write(folder .. "/d/f", "x")
+      helper.append(folder .. "/d/f", "y")
+      assert(watcher:sync(10))
+      helper.remove(folder .. "/d/f")
+      assert(watcher:sync(10))
+      assert.same({ "d/", "d/f" }, asked)
+   end)
+
+   it("is asked again about a new name", function()
+      local folder = helper.folder()
+      helper.write(folder .. "/a/f", "x")
+      local watcher <close> = assert(moonwatch.watch(folder, { filter = function(rel) return not rel:find "secret" end }))
+      helper.rename(folder .. "/a", folder .. "/secret")
+      assert(watcher:sync(10))
+      helper.write(folder .. "/secret/g", "x")
+      assert.same({ "delete a" }, words(watcher))
+      helper.rename(folder .. "/secret", folder .. "/b")
+      assert.same({ "create b", "create b/f", "close_write b/f", "create b/g", "close_write b/g" },
+         words(watcher, "sorted"))
+   end)
+
+   it("keeps the entry and says so where it fails", function()
+      local folder, told = helper.folder(), {}
+      local before = moonwatch.on_error(function(message) told[#told + 1] = message end)
+      local watcher <close> = assert(moonwatch.watch(folder, { filter = function() error "broken" end }))
+      helper.write(folder .. "/f", "x")
+      assert.same({ "create f", "close_write f" }, words(watcher))
+      moonwatch.on_error(before)
+      assert.equal(1, #told)
+      assert.matches("lwatcher_filter_spec.lua:%d+: broken", tostring(told[1]))
+   end)
+
+   it("must not wait", function()
+      local folder, told = helper.folder(), {}
+      local before = moonwatch.on_error(function(message) told[#told + 1] = message end)
+      local watcher <close> = assert(moonwatch.watch(folder, { filter = function() moonwatch.sleep(0.01) end }))
+      helper.write(folder .. "/f", "x")
+      assert.same({ "create f", "close_write f" }, words(watcher))
+      moonwatch.on_error(before)
+      assert.matches("cannot wait inside filter", tostring(told[1]))
+   end)
+
+   it("must be a function", function()
+      local ok, message = pcall(function() moonwatch.watch(".", { filter = "*.c" }) end)
+      assert.is_false(ok)
+      assert.matches('lwatcher_filter_spec.lua:%d+: watch: filter must be a function, not "%*.c"', message)
+   end)
+end)
