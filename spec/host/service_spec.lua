@@ -120,6 +120,17 @@ describe("--user", function()
       assert.matches("^true\t/nonexistent\n65534 ?\n$", result.out)
    end)
 
+   it("leaves the socket to those who have started the host", function()
+      if not is_root() then return pending "needs root" end
+      local dir = folder 'print((io.open "/proc/self/status":read "a":match "\\nUid:%s*(%d+)")) io.stdout:flush()'
+      os.execute("chmod 700 " .. helper.quote(dir .. "/run"))
+      local program = helper.start({ helper.host, "--user", "nobody", "--socket", "run/here", "rules.lua" }, options(dir))
+      program:wait_for "watching"
+      assert.equal("65534\n", program:out())
+      assert.equal(0, run(dir, "status", "--socket", "run/here").status)
+      assert.equal(0, run(dir, "stop", "--socket", "run/here").status)
+   end)
+
    it("refuses a user that is not there", function()
       assert.same({ status = 1, out = "", err = "moonwatch: nosuchuser: no such user or group\n" },
          run(folder(), "--user", "nosuchuser", "rules.lua"))

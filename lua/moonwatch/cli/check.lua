@@ -27,6 +27,7 @@ end
 
 local function load_set(given)
    local rules = require "moonwatch.rules"
+   require("moonwatch.cli.trust").check(given.script)
    local quiet = require("moonwatch.cli.host").logger { level = "warn" }
    local set, message, errno = rules.load(given.script, { arg = given.arg, log = quiet })
    if not set then exit.with(errno and exit.REFUSED or exit.USAGE, "%s", exit.tidy(message)) end

@@ -212,7 +212,7 @@ local function close(object)
    if object then object:close() end
 end
 
--- Listens for `moonwatch status` and its kind. Only a place that was asked for, or that is taken, is worth an end.
+-- Takes a place for `moonwatch status` and its kind. Only one that was asked for, or that is taken, is worth an end.
 function Host:listen()
    local given = self.given
    if given.no_socket or given.once then return end
@@ -221,7 +221,6 @@ function Host:listen()
    local listener, message, errno, holder = core.listen(path)
    if listener then
       self.listener, self.socket = listener, path
-      moonwatch.spawn("control", function() require("moonwatch.cli.control").serve(self, listener) end)
    elseif errno == moonwatch.errno.EADDRINUSE then
       exit.refused("%s: another host is at work there%s", exit.escape(path),
          holder and (", process %d"):format(holder) or "")
@@ -232,6 +231,12 @@ function Host:listen()
    end
 end
 
+function Host:serve_socket()
+   local listener = self.listener
+   if not listener then return end
+   moonwatch.spawn("control", function() require("moonwatch.cli.control").serve(self, listener) end)
+end
+
 function Host:start()
    local tasks, objects = core.living()
    local set, message, errno = self:load()
@@ -239,6 +244,7 @@ function Host:start()
    self.set = set
    if self:is_mere_chunk() then return self:outlive(tasks, objects) end
    if #self.given.script == 0 then self:listen() end
+   self:serve_socket()
    local progress = supervise.show_progress(function() return self:starting() end)
    exit.check(set:start())
    if progress then progress:cancel() end
@@ -253,7 +259,6 @@ end
 
 function Host:main()
    local _ <close> = setmetatable({}, { __close = function() close(self.listener) end })
-   if #self.given.script > 0 then self:listen() end
    local status = self:start()
    if status then return status end
    self.is_at_work = true
@@ -314,17 +319,22 @@ function host.logger(options)
    return logging.start(options).log
 end
 
---- Runs a host with the given options: its status.
+local function new_host(given)
+   local sink = logging.start { level = given.log_level, format = given.log_format }
+   return setmetatable({
+      given = given, sink = sink, log = sink.log, requests = moonwatch.channel(), groups = {},
+      had_terminal = core.system.isatty(2), gauges = require("moonwatch.cli.gauges").new(),
+      reloads = { done = 0, failed = 0 }, started = os.time(), started_at = moonwatch.now(),
+   }, Host)
+end
+
+--- Runs a host with the given options: its status. What needs rights comes before they are dropped.
 function host.run(given)
    if given.daemon then exit.check(core.system.background()) end
    local pid_file = given.pid_file and write_pid_file(given.pid_file)
-   local sink = logging.start { level = given.log_level, format = given.log_format }
-   local self = setmetatable({
-      given = given, sink = sink, log = sink.log, requests = moonwatch.channel(), groups = {},
-      user_id = given.user and drop_rights(given.user), had_terminal = core.system.isatty(2),
-      gauges = require("moonwatch.cli.gauges").new(), reloads = { done = 0, failed = 0 },
-      started = os.time(), started_at = moonwatch.now(),
-   }, Host)
+   local self = new_host(given)
+   if #given.script > 0 then self:listen() end
+   self.user_id = given.user and drop_rights(given.user)
    local status = supervise.run(function() return self:main() end, {
       signals = { "TERM", "INT", "HUP" },
       polite = function(name, main) return self:on_signal(name, main) end,

@@ -40,10 +40,13 @@ local function check_script(path, user)
    end
 end
 
+-- Rights that are dropped later are no reason to trust more.
+local began_as_root = core.system.uid() == 0
+
 --- Ends the command where one of the scripts could be changed by others than root and, where the host is to become
 -- another user (its id), that one.
 function trust.check(paths, user)
-   if core.system.uid() ~= 0 then return end
+   if not began_as_root then return end
    for _, path in ipairs(paths) do check_script((path:gsub("(.)/+$", "%1")), user) end
 end
 
