@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "os/mounts.h"
 #include "tree/hub.h"
 
 #define SLICE 0.005 /* seconds of scanning between two looks at everything else */
@@ -19,6 +20,8 @@ struct Shared {
 	size_t count; /* of them */
 	bool telling; /* owners are told: not to be freed now */
 	LoopIo io;
+	Mounts *mounts; /* NULL: there is no mount table to be had */
+	LoopIo mounts_io;
 	LoopTimer timer;
 	LoopJob job;
 };
@@ -90,6 +93,8 @@ static void step(Shared *shared)
 static void share_close(Shared *shared)
 {
 	loop_io_stop(&shared->io);
+	loop_io_stop(&shared->mounts_io);
+	mounts_close(shared->mounts);
 	loop_timer_stop(&shared->timer);
 	loop_job_stop(&shared->job);
 	*loop_place(shared->loop) = NULL;
@@ -116,6 +121,42 @@ static void on_readable(LoopIo *io, uint32_t events)
 {
 	(void)events;
 	run(list_item(io, Shared, io));
+}
+
+/* --- mounts ------------------------------------------------------------------------------------------------------------ */
+
+static void remounted(void *owner, const char *path)
+{
+	Shared *shared = owner;
+	for (List *link = shared->watches.next; link != &shared->watches; link = link->next)
+		tree_remounted(watch_of(link)->tree, path);
+}
+
+static void on_mounts(LoopIo *io, uint32_t events)
+{
+	Shared *shared = list_item(io, Shared, mounts_io);
+	(void)events;
+	if (mounts_compare(shared->mounts, remounted, shared) > 0)
+		run(shared);
+}
+
+/* Without the table mounts are found by the next look at the directory. */
+static void follow_mounts(Shared *shared)
+{
+	shared->mounts_io.ready = on_mounts;
+	if (mounts_open(&shared->mounts) < 0)
+		return;
+	if (loop_io_start(
+			shared->loop, &shared->mounts_io, mounts_fd(shared->mounts), mounts_events()) == 0)
+		return;
+	mounts_close(shared->mounts);
+	shared->mounts = NULL;
+}
+
+static void look_at_mounts(Shared *shared)
+{
+	if (shared->mounts != NULL && mounts_stirred(shared->mounts))
+		mounts_compare(shared->mounts, remounted, shared);
 }
 
 static void on_deadline(LoopTimer *timer)
@@ -148,6 +189,7 @@ static int share_open(Shared **out, Loop *loop)
 		free(shared);
 		return error;
 	}
+	follow_mounts(shared);
 	*loop_place(loop) = *out = shared;
 	return 0;
 }
@@ -199,6 +241,7 @@ WatchMark watch_mark(Watch *watch)
 {
 	if (watch->tree->polled > 0 || watch->tree->options.poll)
 		tree_poll(watch->tree);
+	look_at_mounts(watch->shared);
 	loop_job_start(watch->loop, &watch->shared->job);
 	watch->stirred = true;
 	return (WatchMark){.position = hub_position(watch->shared->hub)};

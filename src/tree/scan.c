@@ -458,13 +458,21 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
 	return insert_dir(tree, parent, dir_of(node), like);
 }
 
+/* A mount point is listed with the inode below the mount. Else another directory has taken the name since, and there is
+ * a record that says so. */
+static bool is_what_was_listed(const Dir *dir, const Dir *parent, const DirEntry *entry)
+{
+	return dir->dev != parent->dev || dir->entry.ino == entry->ino ||
+		hub_caught_up(tree_root_of(parent)->tree->hub);
+}
+
 /* Opened and watched. Where that shows that it is known elsewhere, it was moved: told as a move, unless records are
  * unread that may say so themselves. */
 static Node *adopt_open(Tree *tree, Dir *parent, Dir *dir, int fd, const DirEntry *entry,
 	const Told *like, bool *unsure)
 {
 	Dir *twin = NULL;
-	bool same = prove(dir, fd) == 0 && (dir->dev != parent->dev || dir->entry.ino == entry->ino);
+	bool same = prove(dir, fd) == 0 && is_what_was_listed(dir, parent, entry);
 	if (same && tree_watch(tree, dir, fd) == 0)
 		twin = find_stale_twin(tree, dir, parent);
 	if (same && twin == NULL)

@@ -225,6 +225,8 @@ void way_check(Root *root); /* walks again and tells gone and back */
 void way_lose(
 	Root *root); /* the root is not where it was: gone is told, and the way is walked again */
 void way_drop(Root *root);
+/* A mount came or went at this path, which has no link in it. */
+void tree_remounted(Tree *tree, const char *path);
 /* A record says that the way may lead elsewhere: it is walked before the next record is believed. */
 void way_doubt(Root *root);
 void way_record(Hub *hub, Claim *claim, const Record *record);
