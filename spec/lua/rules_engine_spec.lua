@@ -235,6 +235,34 @@ describe("busy", function()
       assert.same({ "TERM" }, world.records[1].signals)
    end)
 
+   it("restart: what the stopped run has seen and is gone by now is told as gone", function()
+      local world = load_script [[
+rule "r" { watch = "src", busy = "restart", run = function(batch)
+   for _, change in ipairs(batch) do log.info("%s %s", change.op, change.rel) end
+   sleep(5)
+end }]]
+      world:save("src/a"):save("src/b"):pass(1):remove("src/a"):pass(20)
+      local lines = world:logged "info"
+      table.sort(lines)
+      assert.same({ "info create a", "info create b", "info create b", "info delete a", "info r: done in 5.00 s" }, lines)
+   end)
+
+   it("each: two files moved onto one name, one after the other, lose none", function()
+      local world = load_script([[
+rule "r" { watch = "in", limit = 1, on = "create modify delete move", each = function(change)
+   log.info("%s %s %s", change.op, change.rel, change.from or "")
+   sleep(1)
+end }]], { files = { ["in/a"] = "", ["in/b"] = "" } })
+      world:save("in/other"):pass(0.5)
+      world:move("in/a", "in/c"):pass(0.3):move("in/b", "in/c"):pass(20)
+      local lines = {}
+      for _, line in ipairs(world:logged "info") do
+         if not line:find "done" then lines[#lines + 1] = line end
+      end
+      table.sort(lines)
+      assert.same({ "info create other ", "info delete b ", "info move c in/a" }, lines)
+   end)
+
    it("restart waits for a process that will not end until KILL", function()
       local world = load_script 'rule "r" { watch = "src", run = { "x" }, busy = "restart", grace = 3, stop_signal = "INT" }'
       world:process("x", { seconds = 60, stubborn = true })

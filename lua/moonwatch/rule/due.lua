@@ -4,6 +4,27 @@
 
 local due = {}
 
+local NONE = {} -- no changes; never written to
+
+-- Of a batch, each change by itself. Where files swap their names a batch has steps over a temporary name, which never
+-- was on the disk (doc/changes.md): there the change says where it came from in truth.
+local function single(changes)
+   local singles, origins = {}, nil
+   for _, change in ipairs(changes) do
+      if change.temporary then
+         origins = origins or {}
+         origins[change.path] = change
+      else
+         local origin = origins and change.from and origins[change.from]
+         if origin then
+            change.from, change.from_rel, change.from_root = origin.from, origin.from_rel, origin.from_root
+         end
+         singles[#singles + 1] = change
+      end
+   end
+   return singles
+end
+
 -- `complete` is about files. (A type that is not known by now is no directory's, and needs no look at the disk.)
 function due:wants(change)
    return self.spec.ops[change.op] and not (self.spec.complete and rawget(change, "type") == "directory")
@@ -58,7 +79,7 @@ end
 
 function due:due_changes(now)
    local reasons = self.reasons
-   for _, change in ipairs(self.gather:take(now) or {}) do
+   for _, change in ipairs(single(self.gather:take(now) or NONE)) do
       local reason = reasons and reasons[change.path]
       if reason then
          reasons[change.path] = nil
@@ -73,23 +94,26 @@ end
 
 -- each: one settled change.
 function due:due_change(change, reason)
-   if change.temporary then -- a step of the batch, not a path of the disk (doc/changes.md)
-      return
-   end
    if change.op == "move" then
       change = self:follow_move(change)
    end
-   local item = self.items[change.path]
-   if self:wants(change) then
-      item = item or { path = change.path, chain = 0 }
-      self.items[change.path] = item
-      self:due_item(item, change, reason)
+   local item = change and self.items[change.path]
+   if not change then
+      return
+   elseif self:wants(change) then
+      self:due_item(item or self:new_item(change.path), change, reason)
    elseif change.op == "delete" and item then
       self:forget(item)
    end
 end
 
--- What still waited under the old name goes with it.
+function due:new_item(path)
+   local item = { path = path, chain = 0 }
+   self.items[path] = item
+   return item
+end
+
+-- What still waited under the old name goes with it. nil: so it comes down to nothing.
 function due:follow_move(change)
    local old = self.items[change.from]
    local waiting = old and old.changes
@@ -97,7 +121,50 @@ function due:follow_move(change)
       return change
    end
    self:forget(old)
-   return self.engine:compose(waiting, { change })[1] or change
+   return self:own_part(change.path, self.engine:compose(waiting, { change }))
+end
+
+-- Of changes that were composed, the one of this path. They may speak of others as well, as where two files were moved
+-- onto one name, one after the other: that goes to those.
+function due:own_part(path, changes)
+   local own
+   for _, change in ipairs(single(changes)) do
+      if change.path == path then
+         own = change
+      else
+         self:due_before(change)
+      end
+   end
+   return own
+end
+
+-- A change that is older than what its item has.
+function due:due_before(change)
+   if not self:wants(change) then
+      return
+   end
+   local item = self.items[change.path] or self:new_item(change.path)
+   for _, net in ipairs(self.engine:compose({ change }, item.changes or NONE)) do
+      change = net.path == item.path and net or change
+   end
+   self:set_changes(item, change, self:key_of(change), "change")
+end
+
+-- Puts back what a run had before what its item has got since.
+function due:put_back(item, older)
+   local changes = self.engine:compose_attempted(older, item.changes or NONE)
+   if self.spec.each then
+      changes = { self:own_part(item.path, changes) }
+   end
+   item.changes, item.is_attempted = #changes > 0 and changes or nil, true
+end
+
+-- What an item has, then what is newer.
+function due:compose(item, newer)
+   if item.is_attempted and item.changes then
+      return self.engine:compose_attempted(item.changes, newer)
+   end
+   return self.engine:compose(item.changes or NONE, newer)
 end
 
 function due:due_item(item, change, reason)
@@ -111,14 +178,18 @@ function due:due_item(item, change, reason)
          self:stop_run(holder.run, "restart")
       end
    end
-   local changes = { change }
    if item.changes then
-      changes = self.engine:compose(item.changes, changes)
+      change = self:own_part(item.path, self:compose(item, { change }))
    end
-   if #changes == 0 then
+   if not (change and self:wants(change)) then
       return self:forget(item)
    end
-   item.changes, item.tries = changes, nil
+   self:set_changes(item, change, key, reason)
+end
+
+-- What an item of `each` is to do next.
+function due:set_changes(item, change, key, reason)
+   item.changes, item.tries = { change }, nil
    if not item.queued then
       item.key = key
    end
@@ -140,7 +211,7 @@ function due:key_of(change)
 end
 
 function due:forget(item)
-   item.changes, item.again, item.tries = nil, nil, nil
+   item.changes, item.again, item.tries, item.is_attempted = nil, nil, nil, nil
    self.engine:cancel(item.timer)
    self:tidy(item)
 end

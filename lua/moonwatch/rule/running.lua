@@ -97,19 +97,19 @@ end
 
 -- What the item's next run is about, and why it runs; nil where there is nothing to do after all.
 function running:changes_of(item, now)
-   local older, reason = item.changes or NONE, item.reason
+   local reason = item.reason
    local fresh = self:take_fresh(now)
    if #fresh > 0 and reason == "retry" then
       reason, item.tries = "change", nil
    end
    local is_gone = false
-   if reason == "retry" and #older > 0 then
-      older = still_there(self, older)
-      is_gone = #older == 0
+   if reason == "retry" and item.changes and #item.changes > 0 then
+      item.changes = still_there(self, item.changes)
+      is_gone = #item.changes == 0
    end
-   local changes = self.spec.each and older or self:wanted(self.engine:compose(older, fresh))
+   local changes = self.spec.each and (item.changes or NONE) or self:wanted(self:compose(item, fresh))
    local is_nothing = #changes == 0 and not item.must and (reason == "change" or is_gone)
-   item.changes, item.reason, item.must = nil, nil, nil
+   item.changes, item.reason, item.must, item.is_attempted = nil, nil, nil, nil
    if is_nothing then
       item.tries = nil
       return nil
@@ -155,7 +155,7 @@ function running:finished(run, outcome, now)
    local item = run.item
    self:leave(run, now)
    if step == "restart" then
-      item.changes = self.engine:compose(run.changes, item.changes or {})
+      self:put_back(item, run.changes)
       item.must, item.again = self.spec.service, nil
       self:enqueue(item, "change")
    elseif item.again then
@@ -182,13 +182,13 @@ function running:run_again(item, run, step)
    local reason = item.again
    item.again, item.tries = nil, nil
    if step == "retry" then
-      item.changes = self.engine:compose(run.changes, item.changes or {})
+      self:put_back(item, run.changes)
    end
    self:enqueue(item, reason)
 end
 
 function running:retry_later(item, run, now)
-   item.changes, item.tries = run.changes, run.try
+   item.changes, item.tries, item.is_attempted = run.changes, run.try, true
    item.timer = self.engine:at(now + verdict.delay(self, run, now), function()
       self:enqueue(item, "retry")
       self.engine:pump()

@@ -107,6 +107,7 @@ end
 local function take_waiting(new, old, item, old_item)
    local timer = old_item.timer
    item.changes, item.tries, item.again = old_item.changes, old_item.tries, old_item.again
+   item.is_attempted = old_item.is_attempted
    if item.run or not item.changes then
       return
    elseif timer and timer.action and not old_item.queued then
