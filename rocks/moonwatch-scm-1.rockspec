@@ -39,7 +39,10 @@ build = {
       lib = { ["moonwatch.core"] = "build/rock/lib/moonwatch/core.so" },
       -- Every file of lua/: `make rocks` writes this list anew.
       lua = {
-         ["moonwatch"] = "lua/moonwatch/init.lua",
+         ["moonwatch.adapter.copas"] = "lua/moonwatch/adapter/copas.lua",
+         ["moonwatch.adapter.cqueues"] = "lua/moonwatch/adapter/cqueues.lua",
+         ["moonwatch.adapter.errand"] = "lua/moonwatch/adapter/errand.lua",
+         ["moonwatch.adapter.luv"] = "lua/moonwatch/adapter/luv.lua",
          ["moonwatch.changes"] = "lua/moonwatch/changes.lua",
          ["moonwatch.cli"] = "lua/moonwatch/cli.lua",
          ["moonwatch.cli.check"] = "lua/moonwatch/cli/check.lua",
@@ -76,6 +79,7 @@ build = {
          ["moonwatch.cli.trigger"] = "lua/moonwatch/cli/trigger.lua",
          ["moonwatch.cli.trust"] = "lua/moonwatch/cli/trust.lua",
          ["moonwatch.cli.wait"] = "lua/moonwatch/cli/wait.lua",
+         ["moonwatch"] = "lua/moonwatch/init.lua",
          ["moonwatch.process"] = "lua/moonwatch/process.lua",
          ["moonwatch.rule.action"] = "lua/moonwatch/rule/action.lua",
          ["moonwatch.rule.batch"] = "lua/moonwatch/rule/batch.lua",
