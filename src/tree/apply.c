@@ -332,8 +332,9 @@ static bool must_be_exchange(const Node *a, const Node *b)
 }
 
 /* The records of an exchange and of `rename a b; rename b a` are the same. Where the index does not decide, the disk
- * does; and where that cannot be looked at by these paths any more, both directories are listed again. */
-static bool is_exchange(Tree *tree, Dir *a_dir, const Node *a, Dir *b_dir, const Node *b)
+ * does, if nothing has happened since; else the likelier is taken, and both directories are listed again. */
+static bool is_exchange(
+	Tree *tree, Dir *a_dir, const Node *a, Dir *b_dir, const Node *b, const Pair *pair)
 {
 	if (must_be_exchange(a, b))
 		return true;
@@ -341,11 +342,10 @@ static bool is_exchange(Tree *tree, Dir *a_dir, const Node *a, Dir *b_dir, const
 	FileInfo at_b = look_at(tree, b_dir, node_name(b), b->name_length);
 	if (is_node(&at_a, b) || is_node(&at_b, a))
 		return true;
-	if (is_node(&at_a, a))
-		return false;
 	mend(tree, a_dir);
 	mend(tree, b_dir);
-	return is_there(&at_b) || !is_there(&at_a);
+	bool quiet = hub_position(tree->hub) == pair->next_end;
+	return !(quiet && is_node(&at_a, a));
 }
 
 static bool keeps_order(const Node *node, const Dir *to, const Node *old, const Dir *from)
@@ -387,7 +387,8 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 	}
 	if (!fits)
 		return;
-	if (old != NULL && pair->reversed_next && is_exchange(tree, from_dir, node, to_dir, old)) {
+	if (old != NULL && pair->reversed_next &&
+		is_exchange(tree, from_dir, node, to_dir, old, pair)) {
 		if (tree_exchange(tree, from_dir, node, to_dir, old, &like) == 0) {
 			tree->skip_cookie = pair->next_cookie;
 			tree->skips = true;

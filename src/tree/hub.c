@@ -360,8 +360,10 @@ static bool is_reversed(const Hub *hub, size_t offset, Pair *pair)
 	if (size == 0 || !(first.mask & NOTIFY_MOVED_FROM) || !same_place(&first, &pair->to))
 		return false;
 	pair->next_cookie = first.cookie;
-	return find_second(hub, offset + size, first.cookie, &second) != SIZE_MAX &&
-		same_place(&second, &pair->from);
+	if (find_second(hub, offset + size, first.cookie, &second) == SIZE_MAX)
+		return false;
+	pair->next_end = second.position;
+	return same_place(&second, &pair->from);
 }
 
 static bool may_hold(const Hub *hub)

@@ -46,6 +46,7 @@ typedef struct Pair {
 	Record from, to;
 	bool reversed_next; /* the next records rename back: an exchange, or `rename a b; rename b a` */
 	uint32_t next_cookie; /* theirs */
+	uint64_t next_end;    /* position behind them */
 } Pair;
 
 typedef struct ClaimList {
