@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
@@ -251,8 +252,10 @@ static int probe_rename(lua_State *L)
 
 static int probe_temporary(lua_State *L)
 {
-	char path[] = "/tmp/moonwatch-torture-XXXXXX";
+	char path[PATH_MAX];
+	const char *folder = getenv("TMPDIR");
 
+	snprintf(path, sizeof path, "%s/moonwatch-torture-XXXXXX", folder ? folder : "/tmp");
 	if (!mkdtemp(path))
 		return refuse(L, path);
 	lua_pushstring(L, path);

@@ -758,6 +758,8 @@ static int list_all(Scan *scan)
 		return -EAGAIN;
 	if (scan->tree->sink.list != NULL)
 		scan->tree->sink.list(scan->tree->sink.owner, scan->dir, scan->fd);
+	/* Records that are part of this listing will be dropped: what they say of contents is found by comparing. */
+	scan->compare |= !scan->dir->listed || scan->to != scan->begin;
 	listing->position = 0;
 	while (dir_list_next(listing, &entry))
 		found(scan, &entry);
