@@ -68,6 +68,22 @@ describe("filter", function()
       assert.matches("cannot wait inside filter", tostring(told[1]))
    end)
 
+   it("cannot use its watcher", function()
+      local folder, told, watcher = helper.folder(), {}, nil
+      local before = moonwatch.on_error(function(message) told[#told + 1] = tostring(message) end)
+      watcher = assert(moonwatch.watch(folder, { filter = function(rel)
+         if rel == "a" then watcher:close() else watcher:get(0) end
+      end }))
+      helper.write(folder .. "/a", "x")
+      helper.write(folder .. "/b", "x")
+      assert.same({ "create a", "close_write a", "create b", "close_write b" }, words(watcher))
+      moonwatch.on_error(before)
+      assert.equal(2, #told)
+      assert.matches("lwatcher_filter_spec.lua:%d+: a filter cannot close its watcher", told[1])
+      assert.matches("lwatcher_filter_spec.lua:%d+: a filter cannot use a watcher", told[2])
+      watcher:close()
+   end)
+
    it("must be a function", function()
       local ok, message = pcall(function() moonwatch.watch(".", { filter = "*.c" }) end)
       assert.is_false(ok)

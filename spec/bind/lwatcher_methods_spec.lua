@@ -64,6 +64,142 @@ describe("roots of a watcher", function()
    end)
 end)
 
+describe("remove", function()
+   helper.leaves_nothing()
+
+   it("takes a root with all below it, silently", function()
+      local a, b = helper.folder(), helper.folder()
+      helper.write(b .. "/d/f", "x")
+      local watcher <close> = assert(moonwatch.watch({ a, b }))
+      assert.is_true(watcher:remove(b))
+      assert.same({ a }, watcher:roots())
+      assert.equal(1, watcher:stats().watches)
+      assert.is_false(watcher:remove(b))
+      helper.write(b .. "/d/g", "x")
+      helper.write(a .. "/g", "x")
+      assert.same({ "create g", "close_write g" }, words(watcher))
+   end)
+
+   it("prunes within a root, until that is added as one", function()
+      local folder = helper.folder()
+      helper.write(folder .. "/d/e/f", "x")
+      local watcher <close> = assert(moonwatch.watch(folder))
+      assert.is_true(watcher:remove(folder .. "/d/e"))
+      assert.is_false(watcher:remove(folder .. "/d/e"))
+      assert.is_false(watcher:covers(folder .. "/d/e/f"))
+      assert.equal(2, watcher:stats().watches)
+      helper.write(folder .. "/d/e/g", "x")
+      helper.write(folder .. "/d/g", "x")
+      assert.same({ "create d/g", "close_write d/g" }, words(watcher))
+      assert.is_true(watcher:add(folder .. "/d/e"))
+      assert.is_true(watcher:covers(folder .. "/d/e/f"))
+      helper.write(folder .. "/d/e/h", "x")
+      assert.same({ "create h", "close_write h" }, words(watcher))
+   end)
+
+   it("is false for what was never watched", function()
+      local folder = helper.folder()
+      local watcher <close> = assert(moonwatch.watch(folder, { ignore = "no/" }))
+      helper.mkdir(folder .. "/no")
+      assert.is_false(watcher:remove(folder .. "/no"))
+      assert.is_false(watcher:remove("/proc"))
+   end)
+end)
+
+describe("roots one inside the other", function()
+   helper.leaves_nothing()
+
+   local function lines(watcher)
+      local list = {}
+      assert(watcher:sync(10))
+      for event in watcher:each(0) do
+         list[#list + 1] = ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel)
+      end
+      return list
+   end
+
+   it("give each event once, with the inner one, in whatever order they came", function()
+      for _, how in ipairs { "outer first", "inner first", "inner later", "outer later" } do
+         local base = helper.folder()
+         local outer, inner = base .. "/outer", base .. "/outer/mid/inner"
+         helper.write(inner .. "/old", "x")
+         local first = how == "inner later" and outer or how == "outer later" and inner
+            or how == "outer first" and { outer, inner } or { inner, outer }
+         local watcher <close> = assert(moonwatch.watch(first))
+         if how == "inner later" then assert(watcher:add(inner)) elseif how == "outer later" then assert(watcher:add(outer)) end
+         helper.mkdir(inner .. "/d")
+         assert(watcher:sync(10))
+         helper.write(inner .. "/d/f", "x")
+         helper.write(outer .. "/g", "x")
+         helper.rename(inner .. "/old", outer .. "/mid/new")
+         assert.same({ "create inner d", "create inner d/f", "close_write inner d/f", "create outer g",
+            "close_write outer g", "move outer mid/new" }, lines(watcher), how)
+         assert.equal(4, watcher:stats().watches)
+      end
+   end)
+
+   it("tell the going and coming of the inner one", function()
+      local base = helper.folder()
+      local outer, inner = base .. "/outer", base .. "/outer/inner"
+      helper.write(inner .. "/f", "x")
+      local watcher <close> = assert(moonwatch.watch { outer, inner })
+      helper.rename(inner, outer .. "/other")
+      assert.same({ "gone inner ", "move outer other", "create outer other/f", "close_write outer other/f" },
+         lines(watcher))
+      helper.rename(outer .. "/other", inner)
+      assert.same({ "move outer inner", "delete outer inner/f", "back inner ", "create inner f", "close_write inner f" },
+         lines(watcher))
+   end)
+
+   it("given as patterns show what any of them selects", function()
+      local base = helper.folder()
+      helper.mkdir(base .. "/sub")
+      local watcher <close> = assert(moonwatch.watch { base .. "/**/*.c", base .. "/sub/*.h", base .. "/*.x" })
+      for _, rel in ipairs { "a.c", "a.h", "a.x", "sub/a.c", "sub/a.h", "sub/a.x" } do
+         helper.write(base .. "/" .. rel, "x")
+      end
+      local list = {}
+      for _, line in ipairs(lines(watcher)) do list[#list + 1] = line:match "^create (.*)" end
+      local name = base:match "[^/]+$"
+      assert.same({ name .. " a.c", name .. " a.x", "sub a.c", "sub a.h" }, list)
+   end)
+end)
+
+describe("covers and explain", function()
+   helper.leaves_nothing()
+
+   it("say which rule decided", function()
+      local folder = helper.folder()
+      helper.write(folder .. "/.gitignore", "# rules\n*.o\n")
+      helper.write(folder .. "/build/x.c", "x")
+      helper.mkdir(folder .. "/a/b")
+      local watcher <close> = assert(moonwatch.watch(folder, {
+         ignore = { "*.tmp", "build/" }, match = { "*.c", "*.tmp", "*.o", "!bad.c" }, ignore_files = ".gitignore", depth = 3,
+         filter = function(rel) return rel ~= "a/no.c" end,
+      }))
+      local expected = {
+         ["a/x.c"] = 'watched: pattern 1 of match, "*.c"',
+         ["a/x.tmp"] = 'not watched: pattern 1 of ignore, "*.tmp"',
+         ["build/x.c"] = 'not watched: build is not entered: pattern 2 of ignore, "build/"',
+         ["a/x.o"] = 'not watched: .gitignore:2: *.o',
+         ["a/no.c"] = 'not watched: the filter says no',
+         ["a/x"] = 'not watched: no pattern of match selects it',
+         ["a/bad.c"] = 'not watched: no pattern of match selects it',
+         ["a/b/c/d.c"] = 'not watched: a/b/c is not entered: it is deeper than depth = 3',
+         ["a/new/x.c"] = 'watched: pattern 1 of match, "*.c"',
+         [""] = 'watched: it is a root',
+      }
+      for rel, why in pairs(expected) do
+         local path = rel == "" and folder or folder .. "/" .. rel
+         assert.equal(why, watcher:explain(path), rel)
+         assert.equal(why:find "^watched" ~= nil, watcher:covers(path), rel)
+      end
+      assert.equal("not watched: below no root of the watcher", watcher:explain "/proc")
+      watcher:remove(folder .. "/a")
+      assert.equal("not watched: a is not entered: it was removed", watcher:explain(folder .. "/a/x.c"))
+   end)
+end)
+
 describe("pause", function()
    helper.leaves_nothing()
 

@@ -45,9 +45,18 @@ Watcher *watcher_of_barrier(Source *source)
 	return list_item(source, Watcher, barrier);
 }
 
+/* A filter is called from the midst of a step. */
+static void refuse_inside_filter(lua_State *L, const Watcher *watcher)
+{
+	if (watch_is_stepping(&watcher->watch))
+		bind_misuse(L, "a filter cannot use a watcher");
+}
+
 Watcher *watcher_check(lua_State *L)
 {
-	return bind_check(L, 1, &watcher_class);
+	Watcher *watcher = bind_check(L, 1, &watcher_class);
+	refuse_inside_filter(L, watcher);
+	return watcher;
 }
 
 /* --- from the loop ------------------------------------------------------------------------------------------------- */
@@ -758,24 +767,33 @@ static int l_widen(lua_State *L)
 	return 0;
 }
 
+/* A collection could close other watchers in the midst of a step. */
 static bool ask_filter(void *owner, const char *rel, size_t length, bool isdir)
 {
 	Watcher *watcher = owner;
 	lua_State *L = watcher->filter_thread;
-	lua_settop(L, 1);
+	lua_settop(L, 2);
 	lua_pushvalue(L, 1);
 	lua_pushlstring(L, rel, length);
 	lua_pushboolean(L, isdir);
-	if (bind_pcall_nowait(L, 2, 1, "filter") != LUA_OK) {
+	bool collects = lua_gc(L, LUA_GCISRUNNING);
+	lua_gc(L, LUA_GCSTOP);
+	watcher->asking = true;
+	int status = bind_pcall_nowait(L, 2, 1, "filter");
+	watcher->asking = false;
+	if (collects)
+		lua_gc(L, LUA_GCRESTART);
+	if (status != LUA_OK) {
 		bind_report(L, "filter of a watcher");
 		return true;
 	}
 	bool keep = !lua_isboolean(L, -1) || lua_toboolean(L, -1);
-	lua_settop(L, 1);
+	lua_settop(L, 2);
 	return keep;
 }
 
-/* The filter runs in a thread of its own, which lives as long as the watcher. */
+/* The filter runs in a thread of its own, which lives as long as the watcher. Its stack holds the function and the
+ * watcher, which so cannot be collected while it is asked. */
 static void set_filter(lua_State *L, Watcher *watcher, int object)
 {
 	if (lua_getfield(L, 1, "filter") != LUA_TFUNCTION) {
@@ -784,7 +802,8 @@ static void set_filter(lua_State *L, Watcher *watcher, int object)
 	}
 	watcher->filter_thread = lua_newthread(L);
 	lua_setiuservalue(L, object, UV_THREAD);
-	lua_xmove(L, watcher->filter_thread, 1);
+	lua_pushvalue(L, object);
+	lua_xmove(L, watcher->filter_thread, 2);
 }
 
 /* watcher{ ops =, recursive =, ... }: the options are checked by moonwatch.watcher; nothing is watched yet */
@@ -846,6 +865,8 @@ static int l_start(lua_State *L)
 static int l_close(lua_State *L)
 {
 	Watcher *watcher = bind_check(L, 1, &watcher_class);
+	if (watcher->asking)
+		bind_misuse(L, "a filter cannot close its watcher");
 	stop_dispatch(L, watcher);
 	watch_close(&watcher->watch);
 	text_free(watcher->last_dir);

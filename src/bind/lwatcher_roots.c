@@ -104,25 +104,65 @@ static Pattern *root_pattern(const RootText *root, int *error)
 	return pattern;
 }
 
+static Root *find_root(const Tree *tree, const char *key)
+{
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (strcmp(tree->roots[i]->key->bytes, key) == 0)
+			return tree->roots[i];
+	}
+	return NULL;
+}
+
+/* The same root again: what either pattern selects is shown. */
+static int widen_root(Watcher *watcher, Root *root, const RootText *text)
+{
+	if (root->match == NULL)
+		return 0;
+	if (text->head == NULL) {
+		pattern_free(root->match);
+		root->match = NULL;
+	} else {
+		int error = pattern_add(root->match, text->rest, strlen(text->rest), PATTERN_BRACES);
+		if (error < 0)
+			return error;
+	}
+	if (root->top != NULL && root->ready)
+		view_reconsider(&watcher->watch.view, root->top, false);
+	return 0;
+}
+
+static int add_new_root(Watcher *watcher, const char *given, const Paths *paths, Pattern *match)
+{
+	Root *root;
+	Border *border = &watcher->watch.view.border;
+	RootNames names = {
+		.given = given,
+		.prefix = paths->prefix,
+		.real = paths->real,
+		.key = paths->key,
+		.match = match,
+	};
+	int error = tree_add_root(watcher->watch.tree, &names, &root);
+	if (error < 0)
+		return error;
+	border_restore(border, paths->key);
+	border->active |= match != NULL || root->outer != NULL || root->inner_count > 0;
+	return 0;
+}
+
 static int add_root(Watcher *watcher, const char *given, const RootText *text)
 {
 	Paths paths;
-	Root *root;
 	const char *path = text->head != NULL ? text->head : given;
 	int error = make_paths(&paths, path);
 	if (error < 0)
 		return error;
+	Root *same = find_root(watcher->watch.tree, paths.key);
+	if (same != NULL)
+		return widen_root(watcher, same, text);
 	Pattern *match = root_pattern(text, &error);
-	RootNames names = {
-		.given = path,
-		.prefix = paths.prefix,
-		.real = paths.real,
-		.key = paths.key,
-		.match = match,
-	};
 	if (error == 0)
-		error = tree_add_root(watcher->watch.tree, &names, &root);
-	watcher->watch.view.border.active |= match != NULL;
+		error = add_new_root(watcher, path, &paths, match);
 	pattern_free(match);
 	return error;
 }
@@ -164,13 +204,250 @@ static int l_roots(lua_State *L)
 	return 1;
 }
 
-/* --- a new look at the disk ---------------------------------------------------------------------------------------------- */
+/* --- single paths -------------------------------------------------------------------------------------------------------- */
 
 static bool find_spot(Watcher *watcher, const char *path, Paths *paths, Spot *spot)
 {
 	return make_paths(paths, path) == 0 &&
 		spot_find(watcher->watch.tree, paths->prefix, paths->key, spot);
 }
+
+/* What is known about a path: the verdict on it, or on the directory above it that keeps it from being looked at. */
+typedef struct Answer {
+	Paths paths;
+	Spot spot; /* .root NULL: below no root */
+	Verdict verdict;
+	size_t decided; /* length of the part of rel that the verdict is about */
+	bool isdir;
+} Answer;
+
+static bool is_dir_on_disk(const char *path)
+{
+	struct stat status;
+	return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+/* Down from the root, one component after the other, until one is not entered. */
+static void ask_components(Watcher *watcher, Answer *answer)
+{
+	Border *border = &watcher->watch.view.border;
+	Dir *dir = answer->spot.root->top;
+	const char *rel = answer->spot.rel, *begin = rel;
+	bool last = false;
+	while (!last) {
+		size_t length = strcspn(rel, "/");
+		last = rel[length] == '\0';
+		bool known = begin == rel && length <= 255;
+		Node *node = known ? children_find(dir, rel, length) : NULL;
+		bool isdir = !last || (node != NULL ? node_is_dir(node) : answer->isdir);
+		size_t whole = (size_t)(rel + length - begin);
+		answer->verdict = border_ask(border, dir, begin, whole, isdir, node);
+		answer->decided = (size_t)(rel + length - answer->spot.rel);
+		if (last || !answer->verdict.entered)
+			break;
+		rel += length + 1;
+		if (node != NULL && node_is_dir(node)) {
+			dir = dir_of(node);
+			begin = rel;
+		}
+	}
+	if (last)
+		return;
+	answer->verdict.shown = false;
+	if (answer->verdict.closed != REASON_NONE)
+		answer->verdict.reason = answer->verdict.closed;
+}
+
+static void ask(Watcher *watcher, const char *path, Answer *answer)
+{
+	*answer = (Answer){.verdict = {.shown = false}};
+	if (!find_spot(watcher, path, &answer->paths, &answer->spot))
+		return;
+	const Root *root = answer->spot.root;
+	answer->isdir = is_dir_on_disk(answer->paths.real);
+	if (root->top == NULL)
+		return;
+	if (answer->spot.rel[0] == '\0' || root->single)
+		answer->verdict.shown = true;
+	else
+		ask_components(watcher, answer);
+}
+
+/* covers(path): is what happens to it told? */
+static int l_covers(lua_State *L)
+{
+	Watcher *watcher = watcher_check(L);
+	const char *path = bind_checkpath(L, 2, NULL);
+	Answer answer;
+	if (watcher->watch.shared == NULL)
+		return bind_closed(L);
+	ask(watcher, path, &answer);
+	lua_pushboolean(L, answer.verdict.shown);
+	return 1;
+}
+
+static void push_pattern(lua_State *L, const Pattern *pattern, int number, const char *option)
+{
+	PatternOrigin origin = pattern_origin(pattern, number);
+	lua_pushfstring(L, "pattern %d of %s, \"%s\"", (int)origin.line, option, origin.text);
+}
+
+static void push_ignore_file(lua_State *L, const Watcher *watcher, const Answer *answer)
+{
+	char line[1024];
+	const IgnoreSet *set = watcher->watch.view.border.ignored.set;
+	ignore_describe(set, &answer->verdict.hit, answer->spot.rel, line, sizeof line);
+	lua_pushstring(L, line);
+}
+
+/* Why it is shown: the pattern that selects it, if there is one. */
+static void push_why_shown(lua_State *L, const Watcher *watcher, const Answer *answer)
+{
+	const Border *border = &watcher->watch.view.border;
+	const char *rel = answer->spot.rel;
+	size_t length = strlen(rel);
+	if (length == 0) {
+		lua_pushliteral(L, "watched: it is a root");
+		return;
+	}
+	int number = pattern_verdict(border->rules.match, rel, length, answer->isdir, NULL);
+	if (number > 0) {
+		lua_pushliteral(L, "watched: ");
+		push_pattern(L, border->rules.match, number, "match");
+		lua_concat(L, 2);
+	} else if (border->rules.filter != NULL) {
+		lua_pushliteral(L, "watched: the filter says yes");
+	} else {
+		lua_pushliteral(L, "watched: no rule is against it");
+	}
+}
+
+static void push_why_not(lua_State *L, const Watcher *watcher, const Answer *answer)
+{
+	const BorderRules *rules = &watcher->watch.view.border.rules;
+	switch (answer->verdict.reason) {
+	case REASON_REMOVED:
+		lua_pushliteral(L, "it was removed");
+		return;
+	case REASON_NESTED:
+		lua_pushliteral(L, "it is a root of its own");
+		return;
+	case REASON_DEPTH:
+		if (rules->flat)
+			lua_pushliteral(L, "the watcher is not recursive");
+		else
+			lua_pushfstring(L, "it is deeper than depth = %d", (int)rules->depth);
+		return;
+	case REASON_IGNORE:
+		push_pattern(L, rules->ignore, answer->verdict.number, "ignore");
+		return;
+	case REASON_IGNORE_FILE:
+		push_ignore_file(L, watcher, answer);
+		return;
+	case REASON_FILTER:
+		lua_pushliteral(L, "the filter says no");
+		return;
+	case REASON_MATCH:
+		lua_pushliteral(L, "no pattern of match selects it");
+		return;
+	case REASON_ROOT:
+		lua_pushliteral(L, "the root's own pattern does not select it");
+		return;
+	default:
+		lua_pushliteral(L, "nothing below can be selected");
+		return;
+	}
+}
+
+/* explain(path): which rule decided, in words */
+static int l_explain(lua_State *L)
+{
+	Watcher *watcher = watcher_check(L);
+	const char *path = bind_checkpath(L, 2, NULL);
+	Answer answer;
+	if (watcher->watch.shared == NULL)
+		return bind_closed(L);
+	ask(watcher, path, &answer);
+	if (answer.spot.root == NULL) {
+		lua_pushliteral(L, "not watched: below no root of the watcher");
+	} else if (answer.spot.root->top == NULL) {
+		lua_pushfstring(L, "not watched: the root %s is not there", answer.spot.root->given->bytes);
+	} else if (answer.verdict.shown) {
+		push_why_shown(L, watcher, &answer);
+	} else {
+		bool itself = answer.spot.rel[answer.decided] == '\0';
+		lua_pushliteral(L, "not watched: ");
+		if (!itself) {
+			lua_pushlstring(L, answer.spot.rel, answer.decided);
+			lua_pushliteral(L, " is not entered: ");
+			lua_concat(L, 2);
+		} else {
+			lua_pushliteral(L, "");
+		}
+		push_why_not(L, watcher, &answer);
+		lua_concat(L, 3);
+	}
+	return 1;
+}
+
+/* --- remove -------------------------------------------------------------------------------------------------------------- */
+
+/* The roots at and below the path. */
+static bool remove_roots(Tree *tree, const char *key)
+{
+	bool removed = false;
+	for (size_t i = tree->root_count; i-- > 0;) {
+		if (path_below(tree->roots[i]->key->bytes, key) != NULL) {
+			tree_remove_root(tree, tree->roots[i]);
+			removed = true;
+		}
+	}
+	return removed;
+}
+
+/* Within a root it is pruned. */
+static int prune(Watcher *watcher, const Paths *paths)
+{
+	Spot spot;
+	View *view = &watcher->watch.view;
+	if (!spot_find(watcher->watch.tree, paths->prefix, paths->key, &spot))
+		return 0;
+	Text *key =
+		text_join(spot.root->key->bytes, spot.root->key->length, spot.rel, strlen(spot.rel));
+	int error = key != NULL ? border_remove(&view->border, key->bytes) : -ENOMEM;
+	text_free(key);
+	if (error == 0 && spot.node != NULL)
+		view_reconsider_entry(view, spot.node->parent, spot.node, true);
+	return error;
+}
+
+/* remove(path): true; false where it was not watched. Nothing is told. */
+static int l_remove(lua_State *L)
+{
+	Watcher *watcher = watcher_check(L);
+	const char *path = bind_checkpath(L, 2, NULL);
+	Answer answer;
+	if (watcher->watch.shared == NULL)
+		return bind_closed(L);
+	ask(watcher, path, &answer);
+	Root *root = answer.spot.root;
+	const char *key = answer.paths.key;
+	if (root != NULL && answer.spot.rel[0] == '\0')
+		key = root->key->bytes;
+	char *copy = lua_newuserdatauv(L, strlen(key) + 1, 0);
+	strcpy(copy, key);
+	bool removed = remove_roots(watcher->watch.tree, copy);
+	bool watched = removed || answer.verdict.shown || answer.verdict.entered;
+	strcpy(answer.paths.key, copy);
+	int error = watched ? prune(watcher, &answer.paths) : 0;
+	watcher->watch.stirred = true;
+	if (error < 0)
+		return bind_fail(L, path, -error);
+	lua_pushboolean(L, watched);
+	return 1;
+}
+
+/* --- a new look at the disk ---------------------------------------------------------------------------------------------- */
 
 static void rescan_all(Tree *tree)
 {
@@ -322,6 +599,9 @@ static int l_resume(lua_State *L)
 const luaL_Reg watcher_root_methods[] = {
 	{"_add", l_add},
 	{"roots", l_roots},
+	{"covers", l_covers},
+	{"explain", l_explain},
+	{"remove", l_remove},
 	{"_rescan", l_rescan},
 	{"unwatched", l_unwatched},
 	{"pause", l_pause},

@@ -23,6 +23,7 @@ typedef struct Watcher {
 	bool opened;     /* all roots were added */
 	bool ready;      /* the first roots are */
 	bool subscribed;
+	bool asking; /* the filter is at work */
 	int poll_fd; /* a dup of the hub's descriptor; -1: not asked for */
 	uint32_t named
 		[256]; /* by hash of a name: the last event handed out that made, moved or removed one */

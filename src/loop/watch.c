@@ -18,6 +18,7 @@ struct Shared {
 	Hub *hub;
 	List watches;
 	size_t count; /* of them */
+	bool stepping;
 	bool telling; /* owners are told: not to be freed now */
 	LoopIo io;
 	Mounts *mounts; /* NULL: there is no mount table to be had */
@@ -80,11 +81,15 @@ static void step(Shared *shared)
 {
 	double now = loop_now(), until = now + SLICE;
 	bool more;
+	if (shared->stepping)
+		return;
+	shared->stepping = true;
 	do {
 		more = hub_step(shared->hub, now) > 0;
 		more = (!more && work(shared, until)) || more;
 		now = loop_now();
 	} while (more && now < until);
+	shared->stepping = false;
 	if (more)
 		loop_job_start(shared->loop, &shared->job);
 	set_timer(shared);
@@ -237,6 +242,11 @@ void watch_look(Watch *watch)
 	step(watch->shared);
 }
 
+bool watch_is_stepping(const Watch *watch)
+{
+	return watch->shared != NULL && watch->shared->stepping;
+}
+
 WatchMark watch_mark(Watch *watch)
 {
 	if (watch->tree->polled > 0 || watch->tree->options.poll)
@@ -257,10 +267,7 @@ bool watch_reached(const Watch *watch, WatchMark mark)
 
 void watch_set_ready(Watch *watch)
 {
-	Tree *tree = watch->tree;
-	tree->ready = true;
-	for (size_t i = 0; i < tree->root_count; i++)
-		tree->roots[i]->ready = true;
+	view_set_ready(&watch->view);
 }
 
 double watch_deadline(const Watch *watch)

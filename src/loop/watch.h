@@ -38,6 +38,8 @@ int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree,
 void watch_close(Watch *watch); /* fine when closed */
 /* What is there right now is read, without waiting. */
 void watch_look(Watch *watch);
+/* Is a step under way further up the stack? Nothing may be done with any watch of the loop then. */
+bool watch_is_stepping(const Watch *watch);
 WatchMark watch_mark(Watch *watch);
 bool watch_reached(const Watch *watch, WatchMark mark);
 /* From now on changes below the roots that it has now are told. */

@@ -72,10 +72,13 @@ static Text *key_of(const Subject *subject)
 
 /* --- paths that were taken out --------------------------------------------------------------------------------------- */
 
-bool border_is_removed(const Border *border, const char *key)
+/* What was taken out of an outer root does not count in a root that was added within. */
+bool border_is_removed(const Border *border, const Root *root, const char *key)
 {
 	for (size_t i = 0; i < border->removed_count; i++) {
-		if (path_below(key, border->removed[i]->bytes) != NULL)
+		const char *removed = border->removed[i]->bytes;
+		const char *rel = path_below(removed, root->key->bytes);
+		if (rel != NULL && rel[0] != '\0' && path_below(key, removed) != NULL)
 			return true;
 	}
 	return false;
@@ -137,7 +140,7 @@ static bool passes_places(const Subject *subject, Verdict *verdict)
 	Text *key = key_of(subject);
 	if (key == NULL)
 		return refuse(verdict, REASON_MEMORY);
-	bool removed = border_is_removed(border, key->bytes);
+	bool removed = border_is_removed(border, subject->root, key->bytes);
 	bool nested = subject->root->inner_count > 0 && is_another_root(subject, key->bytes);
 	text_free(key);
 	if (removed)
@@ -186,9 +189,13 @@ static Verdict judge_for(
 	if (number > 0)
 		return (Verdict){.reason = REASON_IGNORE, .number = number};
 	Verdict verdict = {.shown = true};
-	verdict.entered = isdir && (depth == 0 || level < depth) &&
-		(root->match == NULL || pattern_may_match_below(root->match, rel, length)) &&
-		(rules->match == NULL || pattern_may_match_below(rules->match, rel, length));
+	if (depth > 0 && level == depth)
+		verdict.closed = REASON_DEPTH;
+	else if (root->match != NULL && !pattern_may_match_below(root->match, rel, length))
+		verdict.closed = REASON_ROOT;
+	else if (rules->match != NULL && !pattern_may_match_below(rules->match, rel, length))
+		verdict.closed = REASON_MATCH;
+	verdict.entered = isdir && verdict.closed == REASON_NONE;
 	if (root->match != NULL && pattern_verdict(root->match, rel, length, isdir, NULL) <= 0)
 		verdict.reason = REASON_ROOT;
 	else if (rules->match != NULL && pattern_verdict(rules->match, rel, length, isdir, NULL) <= 0)

@@ -50,6 +50,7 @@ typedef struct Verdict {
 	bool shown;
 	bool entered; /* of a directory */
 	Reason reason;
+	Reason closed; /* why a directory that is shown, or hidden by match alone, is not entered */
 	int number;    /* IGNORE: of the pattern */
 	IgnoreHit hit; /* IGNORE_FILE */
 } Verdict;
@@ -72,6 +73,6 @@ Verdict border_ask(
 /* A path that is no longer watched, or again. 0 or -ENOMEM. */
 int border_remove(Border *border, const char *key);
 void border_restore(Border *border, const char *key); /* and all below */
-bool border_is_removed(const Border *border, const char *key);
+bool border_is_removed(const Border *border, const Root *root, const char *key);
 
 #endif

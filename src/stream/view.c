@@ -614,6 +614,37 @@ void view_reconsider_entry(View *view, Dir *dir, Node *node, bool silently)
 	view->muted = muted;
 }
 
+/* The entry that a root is in the root around it. */
+static Node *entry_of(const Root *root)
+{
+	Dir *dir = root->outer->top;
+	const char *rel = path_below(root->key->bytes, root->outer->key->bytes);
+	Node *node = NULL;
+	while (dir != NULL && *rel != '\0') {
+		size_t length = strcspn(rel, "/");
+		node = length <= 255 ? children_find(dir, rel, length) : NULL;
+		rel += length + (rel[length] == '/');
+		dir = node != NULL && node_is_dir(node) ? dir_of(node) : NULL;
+	}
+	return *rel == '\0' ? node : NULL;
+}
+
+void view_set_ready(View *view)
+{
+	Tree *tree = view->tree;
+	tree->ready = true;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		Root *root = tree->roots[i];
+		if (root->ready)
+			continue;
+		root->ready = true;
+		Node *node = root->outer != NULL ? entry_of(root) : NULL;
+		view->border.active |= root->outer != NULL;
+		if (node != NULL)
+			view_reconsider_entry(view, node->parent, node, true);
+	}
+}
+
 /* What the ignore files say counts from here on; who was not judged yet is judged by what they said before. */
 static void list(void *owner, Dir *dir, int fd)
 {

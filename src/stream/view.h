@@ -38,6 +38,8 @@ struct View {
 void view_init(View *view, const ViewOptions *options); /* takes the rules' uses */
 void view_set_tree(View *view, Tree *tree);
 void view_clear(View *view);
+/* From now on changes below the roots that the tree has now are told. */
+void view_set_ready(View *view);
 TreeSink view_sink(View *view);
 /* The rules have changed for all below a directory: what is shown now and was not is told as created, and the other way
  * round; or silently. */

@@ -176,8 +176,11 @@ void tree_remove_root(Tree *tree, Root *root)
 {
 	way_drop(root);
 	unrelate(tree, root);
-	tree->roots[root->index] = tree->roots[--tree->root_count];
-	tree->roots[root->index]->index = root->index;
+	tree->root_count--;
+	for (size_t i = root->index; i < tree->root_count; i++) {
+		tree->roots[i] = tree->roots[i + 1];
+		tree->roots[i]->index = (uint16_t)i;
+	}
 	free_root(root);
 }
 
