@@ -79,6 +79,7 @@ build = {
          ["moonwatch.cli.trigger"] = "lua/moonwatch/cli/trigger.lua",
          ["moonwatch.cli.trust"] = "lua/moonwatch/cli/trust.lua",
          ["moonwatch.cli.wait"] = "lua/moonwatch/cli/wait.lua",
+         ["moonwatch.compat.inotify"] = "lua/moonwatch/compat/inotify.lua",
          ["moonwatch"] = "lua/moonwatch/init.lua",
          ["moonwatch.process"] = "lua/moonwatch/process.lua",
          ["moonwatch.rule.action"] = "lua/moonwatch/rule/action.lua",
