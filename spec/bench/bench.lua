@@ -240,6 +240,16 @@ figure("watcher", {
    { name = "watcher, on", argv = function(dir) return module("watcher_on", dir, 4 * 2400) end },
 })
 
+figure("rule", {
+   title = "burst of 6,000 new files into a rule with a Lua function, after settling",
+   unit = "ns/path", target = 4,
+   place = function() return folder "burst" end,
+   measure = burst("saves", 6000, 0, 6000, 6000),
+   { name = "raw C read loop", expected = 12000, argv = function(dir) return { raw, "read", dir } end },
+   { name = "rule, run", argv = function(dir) return module("rule", "run", dir) end },
+   { name = "rule, each", limit = true, argv = function(dir) return module("rule", "each", dir) end },
+})
+
 figure("setup", {
    title = "set-up of 10,000 directories with 100,000 files, until ready",
    unit = "ms", target = 1.3,

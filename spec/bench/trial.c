@@ -23,6 +23,7 @@
  *
  * KIND: files   create, close after writing, delete: 3 records a file
  *       moves   the same with a rename between: 5 records a file
+ *       saves   create and close after writing, and no more: 2 records a file
  * SPREAD: in how many directories of a tree made by `trial tree` the work is done; 0: in DIR itself.
  *
  * Printed is a line per round: burst: ns of CPU, count; setup: ns of CPU, ns of wall clock, KiB of anonymous memory;
@@ -175,8 +176,9 @@ static void stop(Consumer *consumer)
 
 /* --- trials --------------------------------------------------------------------------------------------------- */
 
-static void work(const char *root, bool moves, long files, long spread, long round)
+static void work(const char *root, const char *kind, long files, long spread, long round)
 {
+	bool moves = strcmp(kind, "moves") == 0, stays = strcmp(kind, "saves") == 0;
 	char path[PATH_LENGTH], other[PATH_LENGTH];
 	for (long i = 0; i < files; i++) {
 		size_t length = directory_path(path, root, spread > 0 ? (i * 7919) % spread : 0);
@@ -186,7 +188,7 @@ static void work(const char *root, bool moves, long files, long spread, long rou
 		make_file(path);
 		if (moves && rename(path, other) < 0)
 			die(path);
-		if (unlink(moves ? other : path) < 0)
+		if (!stays && unlink(moves ? other : path) < 0)
 			die(path);
 	}
 }
@@ -210,7 +212,6 @@ static void burst(
 	const char *root, const char *kind, long files, long rounds, long spread, char **argv)
 {
 	bool lines = getenv("LINES") != NULL, rests = getenv("RESTS") != NULL;
-	bool moves = strcmp(kind, "moves") == 0;
 	remove_marks(root, rounds);
 	Consumer consumer = start_consumer(argv);
 	for (long round = 1; round <= rounds; round++) {
@@ -219,7 +220,7 @@ static void burst(
 		snprintf(word, sizeof word, "end-%ld", round);
 		mark_path(mark, root, round);
 		stop(&consumer);
-		work(root, moves, files, spread, round);
+		work(root, kind, files, spread, round);
 		if (symlink("x", mark) < 0) /* one record alone: CREATE */
 			die(mark);
 		int64_t before = read_clock(consumer.clock);
@@ -302,7 +303,7 @@ int main(int argc, char **argv)
 	if (strcmp(what, "tree") == 0 && argc == 5)
 		make_tree(argv[2], atol(argv[3]), atol(argv[4]));
 	else if (strcmp(what, "load") == 0 && argc == 6)
-		work(argv[2], strcmp(argv[3], "moves") == 0, atol(argv[4]), atol(argv[5]), 1);
+		work(argv[2], argv[3], atol(argv[4]), atol(argv[5]), 1);
 	else if (strcmp(what, "burst") == 0 && at == 7)
 		burst(argv[2], argv[3], atol(argv[4]), atol(argv[5]), atol(argv[6]), command);
 	else if (strcmp(what, "setup") == 0 && at == 3)
