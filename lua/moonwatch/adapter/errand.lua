@@ -3,6 +3,7 @@
 -- errand.lua - what the adapters have in common: a function that runs as a task of ours while a coroutine of the
 -- foreign loop waits for its results.
 
+require "moonwatch" -- misuse is told at the user's line only then
 local core = require "moonwatch.core"
 
 local Errand = {}

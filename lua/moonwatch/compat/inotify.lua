@@ -10,6 +10,7 @@
 -- As in linotify (and in the kernel) an inode has one watch: a second addwatch changes its mask. New is only that in a
 -- task `read` and `events` let other tasks run, and that messages begin with the path.
 
+require "moonwatch" -- misuse is told at the user's line only then
 local core = require "moonwatch.core"
 
 local inotify = {}
