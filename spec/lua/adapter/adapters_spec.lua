@@ -44,8 +44,7 @@ local LOOPS = {
       end
       -- The old copas knows no sleep.
       local function doze(seconds)
-         local till = require "socket".gettime() + seconds
-         adapter.await(function() require "moonwatch".sleep(till - require "socket".gettime()) end)
+         adapter.await(moonwatch.sleep, seconds)
       end
       local function start()
          local driver = adapter.start()
