@@ -815,6 +815,7 @@ static int l_watcher(lua_State *L)
 	source_init(L, &watcher->source, take_event, NULL);
 	source_init(L, &watcher->barrier, take_ready, NULL);
 	watcher->watch.changed = on_changed;
+	watcher->watch.latency = get_number(L, "latency");
 	watcher->poll_fd = -1;
 	watcher->looking = true;
 	set_filter(L, watcher, object);

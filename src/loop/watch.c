@@ -19,9 +19,12 @@ struct Shared {
 	List watches;
 	size_t count; /* of them */
 	bool stepping;
-	bool telling; /* owners are told: not to be freed now */
-	LoopIo io;
-	Mounts *mounts; /* NULL: there is no mount table to be had */
+	bool telling;    /* owners are told: not to be freed now */
+	LoopIo io;       /* stopped while a steady stream is read by time */
+	LoopTimer pacer; /* started while io is stopped */
+	double latency;  /* the least of the watches' */
+	double woken;    /* when records were last read because they were there */
+	Mounts *mounts;  /* NULL: there is no mount table to be had */
 	LoopIo mounts_io;
 	LoopTimer timer;
 	LoopJob job;
@@ -98,6 +101,7 @@ static void step(Shared *shared)
 static void share_close(Shared *shared)
 {
 	loop_io_stop(&shared->io);
+	loop_timer_stop(&shared->pacer);
 	loop_io_stop(&shared->mounts_io);
 	mounts_close(shared->mounts);
 	loop_timer_stop(&shared->timer);
@@ -113,19 +117,70 @@ static void close_if_unused(Shared *shared)
 		share_close(shared);
 }
 
-static void run(Shared *shared)
+static void tell_all(Shared *shared)
 {
-	step(shared);
 	shared->telling = true;
 	tell_owners(shared);
 	shared->telling = false;
 	close_if_unused(shared);
 }
 
+static void run(Shared *shared)
+{
+	step(shared);
+	tell_all(shared);
+}
+
+/* --- a steady stream ----------------------------------------------------------------------------------------------------
+ *
+ * Waking up costs more than an event. Where a record comes less than `latency` after the last wake-up, records are read
+ * by time from then on, once per `latency`, until a read finds none. The first record of a burst is never late. */
+
+static bool start_pacing(Shared *shared)
+{
+	if (loop_timer_start(shared->loop, &shared->pacer, shared->woken + shared->latency) < 0)
+		return false;
+	loop_io_stop(&shared->io);
+	return true;
+}
+
+static void stop_pacing(Shared *shared)
+{
+	if (loop_io_start(shared->loop, &shared->io, shared->hub->fd, EPOLLIN) < 0)
+		loop_timer_start(shared->loop, &shared->pacer, shared->woken + SLICE);
+}
+
 static void on_readable(LoopIo *io, uint32_t events)
 {
+	Shared *shared = list_item(io, Shared, io);
+	double now = loop_now();
 	(void)events;
-	run(list_item(io, Shared, io));
+	if (now < shared->woken + shared->latency && start_pacing(shared))
+		return;
+	shared->woken = now;
+	run(shared);
+}
+
+static void on_pace(LoopTimer *timer)
+{
+	Shared *shared = list_item(timer, Shared, pacer);
+	uint64_t before = hub_read_position(shared->hub);
+	shared->woken = loop_now();
+	step(shared);
+	bool streams = hub_read_position(shared->hub) != before;
+	if (!streams || shared->latency == 0 || !start_pacing(shared))
+		stop_pacing(shared);
+	tell_all(shared);
+}
+
+static void set_latency(Shared *shared)
+{
+	double least = -1;
+	for (List *link = shared->watches.next; link != &shared->watches; link = link->next) {
+		double latency = watch_of(link)->latency;
+		least = least < 0 || latency < least ? latency : least;
+	}
+	shared->latency = least > 0 ? least : 0;
 }
 
 /* --- mounts ------------------------------------------------------------------------------------------------------------ */
@@ -185,6 +240,7 @@ static int share_open(Shared **out, Loop *loop)
 	shared->loop = loop;
 	shared->io.ready = on_readable;
 	shared->timer.fire = on_deadline;
+	shared->pacer.fire = on_pace;
 	shared->job.work = on_work;
 	int error = hub_open(&shared->hub);
 	if (error >= 0)
@@ -219,6 +275,7 @@ int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree, const ViewOpti
 	view_set_tree(&watch->view, watch->tree);
 	list_append(&shared->watches, &watch->link);
 	shared->count++;
+	set_latency(shared);
 	loop_job_start(loop, &shared->job);
 	return 0;
 }
@@ -234,6 +291,7 @@ void watch_close(Watch *watch)
 	watch->tree = NULL;
 	view_clear(&watch->view);
 	shared->count--;
+	set_latency(shared);
 	close_if_unused(shared);
 }
 

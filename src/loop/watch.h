@@ -18,6 +18,8 @@ typedef struct Shared Shared;
 struct Watch {
 	void (*changed)(
 		Watch *watch); /* after a step: events may be there, a barrier may have been reached */
+	double
+		latency; /* seconds a read may be held back in a steady stream; to be set before opening */
 	Loop *loop;
 	Shared *shared; /* NULL while closed */
 	Tree *tree;
