@@ -286,6 +286,53 @@ timeout
 ]]))
    end)
 
+   it("are borders where that is asked for", function()
+      assert.equal([[
+m directory
+create top, close_write top
+
+*delete m/, *create m/
+create m/f, close_write m/f
+]], inside(namespace(10000, { "--mount" }), [[
+   local s = scene.new()
+   helper.mkdir(s.R .. "/m")
+   assert(os.execute("mount -t tmpfs none " .. s.R .. "/m"))
+   helper.write(s.R .. "/m/d/f", "x")
+   s:watch { one_filesystem = true }
+   s.loose = true
+   for rel, kind in s.watcher:entries() do print(rel, kind) end
+   helper.write(s.R .. "/top", "x")
+   show(s:events())
+   helper.write(s.R .. "/m/d/f", "x")
+   show(s:events())
+   assert(os.execute("umount " .. s.R .. "/m"))
+   show(s:events())
+   helper.write(s.R .. "/m/f", "x")
+   show(s:events())
+   s.watcher:close()
+]]):gsub("\t", " ") .. "")
+   end)
+
+   it("of proc inside the tree are told as unwatched, and not entered", function()
+      assert.equal([[
+unwatched m/
+m directory
+create f, close_write f
+]], inside(namespace(10000, { "--mount" }), [[
+   local s = scene.new()
+   helper.mkdir(s.R .. "/m")
+   assert(os.execute("mount --rbind /proc " .. s.R .. "/m"))
+   local watcher = assert(moonwatch.watch(s.R))
+   s.watcher, s.loose = watcher, true
+   show(s:events())
+   for rel, kind in watcher:entries() do print(rel, kind) end
+   helper.write(s.R .. "/f", "x")
+   show(s:events())
+   watcher:close()
+   assert(os.execute("umount -l " .. s.R .. "/m"))
+]]):gsub("\t", " ") .. "")
+   end)
+
    it("are not kept from being unmounted", function()
       assert.equal("true\n", inside(namespace(10000, { "--mount" }), [[
    local s = scene.new()

@@ -826,6 +826,7 @@ static int l_watcher(lua_State *L)
 		.follow = get_flag(L, "follow"),
 		.one_filesystem = get_flag(L, "one_filesystem"),
 		.poll = get_flag(L, "poll"),
+		.automatic = get_flag(L, "auto"),
 		.interval = get_number(L, "interval"),
 		.most_watches = (size_t)get_number(L, "max_watches"),
 		.initial = initial,

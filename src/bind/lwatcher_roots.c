@@ -180,6 +180,9 @@ static int l_add(lua_State *L)
 		error = add_root(watcher, given, &text);
 		free(text.head);
 	}
+	if (error == -EOPNOTSUPP)
+		return bind_failf(L, EOPNOTSUPP,
+			"%s: proc and sysfs are watched on request only: backend = \"poll\"", given);
 	if (error < 0)
 		return bind_fail(L, given, -error);
 	watcher->looking = true;

@@ -188,6 +188,7 @@ static void set_latency(Shared *shared)
 static void remounted(void *owner, const char *path)
 {
 	Shared *shared = owner;
+	hub_forget_filesystems(shared->hub);
 	for (List *link = shared->watches.next; link != &shared->watches; link = link->next)
 		tree_remounted(watch_of(link)->tree, path);
 }

@@ -18,8 +18,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
+
+#include "os/filesystem.h"
 
 static uint64_t signature_of(const struct stat *status)
 {
@@ -30,21 +31,7 @@ static uint64_t signature_of(const struct stat *status)
 
 static bool knows_all_writers(int fd)
 {
-	struct statfs system;
-	if (fstatfs(fd, &system) < 0)
-		return false;
-	switch ((unsigned long)system.f_type) {
-	case 0x6969:     /* NFS */
-	case 0xFF534D42: /* CIFS */
-	case 0xFE534D42: /* SMB2 */
-	case 0x65735546: /* FUSE */
-	case 0x01021997: /* 9P */
-	case 0x5346414F: /* AFS */
-	case 0x00C36400: /* Ceph */
-		return false;
-	default:
-		return true;
-	}
+	return filesystem_kind(fd) != FILESYSTEM_REMOTE;
 }
 
 static LeaseAnswer try_lease(int fd)

@@ -105,6 +105,26 @@ void hub_unclaim(Hub *hub, Claim *claim)
 	claim->next = NULL;
 }
 
+/* --- file systems ----------------------------------------------------------------------------------------------- */
+
+FilesystemKind hub_filesystem(Hub *hub, uint64_t dev, int fd)
+{
+	for (size_t i = 0; i < KINDS_KNOWN; i++) {
+		if (hub->kinds[i].dev == dev && dev != 0)
+			return hub->kinds[i].kind;
+	}
+	FilesystemKind kind = filesystem_kind(fd);
+	hub->next_kind = (hub->next_kind + 1) % KINDS_KNOWN;
+	hub->kinds[hub->next_kind].dev = dev;
+	hub->kinds[hub->next_kind].kind = kind;
+	return kind;
+}
+
+void hub_forget_filesystems(Hub *hub)
+{
+	memset(hub->kinds, 0, sizeof hub->kinds);
+}
+
 /* --- life ------------------------------------------------------------------------------------------------------ */
 
 static double seconds(clockid_t clock)

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "os/filesystem.h"
 #include "tree/node.h"
 
 typedef struct Hub Hub;
@@ -54,8 +55,15 @@ typedef struct ClaimList {
 	size_t count, size;
 } ClaimList;
 
+enum { KINDS_KNOWN = 16 };
+
 struct Hub {
 	int fd;
+	struct {
+		uint64_t dev;
+		FilesystemKind kind;
+	} kinds[KINDS_KNOWN]; /* the file systems that were asked for last; dev 0: none */
+	size_t next_kind;
 	List trees;      /* all, for overflow and scans */
 	Tree **by_index; /* Dir.tree -> Tree */
 	size_t tree_slots;
@@ -80,6 +88,11 @@ struct Hub {
 
 int hub_open(Hub **out);
 void hub_close(Hub *hub); /* NULL is fine; no tree may be left */
+
+/* Of the file system with that device number, on which the descriptor is. */
+FilesystemKind hub_filesystem(Hub *hub, uint64_t dev, int fd);
+/* Mounts changed: device numbers may be in use again. */
+void hub_forget_filesystems(Hub *hub);
 
 /* Watches what dir_fd stands for and adds `claim` to it; the bits are added to what the kernel reports. */
 int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim);

@@ -287,10 +287,28 @@ static int claim(Tree *tree, Dir *dir, int fd)
 	return error;
 }
 
+static FilesystemKind kind_of(const Tree *tree, const Dir *dir, int fd)
+{
+	return tree->options.automatic ? hub_filesystem(tree->hub, dir->dev, fd) : FILESYSTEM_LOCAL;
+}
+
+static bool is_across(const Tree *tree, const Dir *dir)
+{
+	const Root *root = tree_root_of(dir);
+	return tree->options.one_filesystem && root->top != NULL && dir->dev != root->top->dev;
+}
+
 /* 0, or a negative errno that keeps the directory from being looked into. Where no watch is to be had, the directory is
  * polled. */
 int tree_watch(Tree *tree, Dir *dir, int fd)
 {
+	FilesystemKind kind = kind_of(tree, dir, fd);
+	if (kind == FILESYSTEM_KERNEL)
+		return -EOPNOTSUPP;
+	if (kind == FILESYSTEM_REMOTE) {
+		set_polled(tree, dir, true);
+		return 0;
+	}
 	int error = tree->options.poll ? -ENOSPC : claim(tree, dir, fd);
 	if (error != -ENOSPC) {
 		if (error == 0)
@@ -480,6 +498,7 @@ static Node *adopt_open(Tree *tree, Dir *parent, Dir *dir, int fd, const DirEntr
 	if (dir->claim.wd >= 0)
 		tree->watches--;
 	hub_unclaim(tree->hub, &dir->claim);
+	set_polled(tree, dir, false);
 	node_free(&tree->pool, &dir->entry);
 	*unsure = !same || !hub_caught_up(tree->hub);
 	return *unsure ? NULL : take_moved(tree, twin, fd, parent, entry, like);
@@ -827,8 +846,10 @@ static void scan_failed(Tree *tree, Dir *dir, int error)
 		return;
 	}
 	if (!is_lost(error)) {
-		if (error == -EACCES || error == -EPERM)
+		if (error == -EACCES || error == -EPERM || error == -EOPNOTSUPP)
 			tell_unwatched(tree, dir, error);
+		else if (error == -EXDEV)
+			tree_prune(tree, dir, true);
 		else
 			tree_retry(tree, dir);
 		return;
@@ -869,6 +890,8 @@ static void scan_one(Tree *tree, Dir *dir)
 	scan.begin = hub_read_position(tree->hub);
 	scan.fd = tree_open_dir(tree, dir);
 	int error = scan.fd < 0 ? scan.fd : 0;
+	if (error == 0 && is_across(tree, dir))
+		error = -EXDEV;
 	if (error == 0 && (dir->claim.wd < 0 || dir->rewatch))
 		error = tree_watch(tree, dir, scan.fd);
 	scan.compare |= dir->polled || dir->was_polled;
@@ -881,7 +904,7 @@ static void scan_one(Tree *tree, Dir *dir)
 	}
 	dir->deep |= scan.deep;
 	dir->compare |= scan.compare;
-	if (scan.captured)
+	if (scan.captured && error != -EXDEV)
 		forget_identity(tree, dir);
 	scan_failed(tree, dir, error);
 }

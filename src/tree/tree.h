@@ -57,6 +57,7 @@ typedef struct TreeOptions {
 	bool flat;     /* not recursive */
 	bool follow, one_filesystem;
 	bool poll;           /* no watches */
+	bool automatic;      /* no watches on network file systems; proc and sysfs are refused */
 	double interval;     /* seconds between two looks at a polled directory */
 	size_t most_watches; /* 0: the kernel's limit alone */
 	bool initial;        /* what is there at the start is told as well */

@@ -62,8 +62,13 @@ static void drop_steps(Root *root)
 
 static int add_step(Root *root, int fd, uint32_t mask, bool names)
 {
-	if (root->tree->options.poll)
+	struct stat status;
+	Tree *tree = root->tree;
+	if (tree->options.poll)
 		return 0;
+	if (tree->options.automatic && fstat(fd, &status) == 0 &&
+		hub_filesystem(tree->hub, status.st_dev, fd) == FILESYSTEM_REMOTE)
+		root->unsure = true;
 	Step **steps = realloc(root->steps, (root->step_count + 1) * sizeof *steps);
 	if (steps == NULL)
 		return -ENOMEM;
@@ -433,10 +438,16 @@ static bool is_missing(int error)
 	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
 }
 
-static bool is_forbidden(Root *root)
+/* 0 or a negative errno that would keep the top from ever being looked into. */
+static int may_look(Root *root)
 {
-	int fd = tree_open_dir(root->tree, root->top);
-	return fd == -EACCES || fd == -EPERM;
+	Tree *tree = root->tree;
+	int fd = tree_open_dir(tree, root->top);
+	if (fd == -EACCES || fd == -EPERM)
+		return fd;
+	bool made_up = fd >= 0 && tree->options.automatic &&
+		hub_filesystem(tree->hub, root->top->dev, fd) == FILESYSTEM_KERNEL;
+	return made_up ? -EOPNOTSUPP : 0;
 }
 
 int way_start(Root *root)
@@ -446,8 +457,8 @@ int way_start(Root *root)
 	if (error == 0)
 		error = take_walk(root, &walk);
 	walk_close(&walk);
-	if (error == 0 && is_forbidden(root))
-		error = -EACCES;
+	if (error == 0)
+		error = may_look(root);
 	if (is_missing(error) && root->tree->options.missing_waits) {
 		root->waited = true;
 		return 0;
