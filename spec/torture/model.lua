@@ -39,7 +39,7 @@ local function new(snapshot, sparse)
    for _, rel in ipairs(paths) do
       local parent, name = split(rel)
       local node = new_node(snapshot[rel].type)
-      node.sure = true
+      node.sure = node.type ~= "unknown"
       self:folder(parent).kids[name] = node
    end
    return self

@@ -38,6 +38,7 @@ local profiles = {
    storm = { work = "storm" },
    filtered = { filtered = true },
    comes = { comes = true },
+   starts = { starts = true },
 }
 
 local function merge(into, from)
@@ -275,7 +276,7 @@ local function judge(self)
    verdict(self, "lie", oracles.lie(self.events, self.history))
    verdict(self, "content", oracles.content(self.model, seen, {
       borders = self.view ~= nil,
-      attributes = self.overflows == 0 and not (config.polled or config.limited or config.folded),
+      attributes = self.overflows == 0 and not (config.polled or config.limited or config.folded or config.starts),
       other_names = function(inode) return self.history:has_other_names(inode) end,
    }))
    verdict(self, "leak", oracles.leak(self.root, snapshot, leak_rules(self)))
@@ -296,6 +297,36 @@ local function quiet(self)
       return rel, kind
    end
    judge(self)
+end
+
+local function options_of(config)
+   local options = merge({}, config.options or {})
+   if config.modify then options.events = { "create", "modify", "close_write", "attrib", "delete", "move" } end
+   if config.initial then options.initial = true end
+   return options
+end
+
+local function open_watcher(self)
+   local options = options_of(self.config)
+   if self.view then merge(options, self.view.options) end
+   self.watcher = assert(self.moonwatch.watch(self.root, options))
+end
+
+-- What the watcher says it knows.
+local function known(self)
+   local snapshot = {}
+   for rel, kind in self.watcher:entries() do snapshot[rel] = { type = kind } end
+   return snapshot
+end
+
+-- Another watcher in the place of ours, started while the writers are at work: what it knows when it is ready is the
+-- tree to which its events apply.
+local function start_again(self)
+   self.watcher:close()
+   open_watcher(self)
+   self.seq = nil
+   self.model = Model.new(known(self), self.view)
+   self.model.read = self.read
 end
 
 -- The root goes and comes back: by itself, or with a folder above it.
@@ -320,25 +351,13 @@ local function round(self, operations)
       if self.random(2) == 1 then quiet(self) end
    end
    command(self, config.work or works[self.random(#works)], operations, config.freeze)
+   if config.starts then start_again(self) end
    read_while_working(self, config.reading or readings[self.random(#readings)])
    quiet(self)
    self.syncs = self.syncs + 1
 end
 
 -- Begin and end.
-
-local function options_of(config)
-   local options = merge({}, config.options or {})
-   if config.modify then options.events = { "create", "modify", "close_write", "attrib", "delete", "move" } end
-   if config.initial then options.initial = true end
-   return options
-end
-
-local function open_watcher(self)
-   local options = options_of(self.config)
-   if self.view then merge(options, self.view.options) end
-   self.watcher = assert(self.moonwatch.watch(self.root, options))
-end
 
 -- The first watcher may leave the loop's own descriptors behind: they are not counted.
 local function warm_up(self)
@@ -375,7 +394,8 @@ local function begin(self)
       open_watcher(self)
       self.model = Model.new(visible_only(self, probe.snapshot(self.root)), self.view)
    end
-   self.model.read = function(rel) return probe.content(join(self.root, rel)) end
+   self.read = function(rel) return probe.content(join(self.root, rel)) end
+   self.model.read = self.read
    if self.config.initial then
       read_while_working(self, "fast")
       quiet(self)
