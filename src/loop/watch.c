@@ -89,7 +89,7 @@ static void step(Shared *shared)
 	shared->stepping = true;
 	do {
 		more = hub_step(shared->hub, now) > 0;
-		more = (!more && work(shared, until)) || more;
+		more = (!more && work(shared, until)) || more || hub_is_behind(shared->hub);
 		now = loop_now();
 	} while (more && now < until);
 	shared->stepping = false;

@@ -569,6 +569,11 @@ bool hub_heard_of_name(Hub *hub, const char *name, size_t length)
 	return false;
 }
 
+bool hub_is_behind(const Hub *hub)
+{
+	return hub->start != hub->end && hub->hold_until == 0;
+}
+
 bool hub_caught_up(Hub *hub)
 {
 	return hub->start == hub->end && notify_pending(hub->fd) == 0;

@@ -108,6 +108,8 @@ bool hub_heard(Hub *hub, int wd, uint64_t after);
 bool hub_heard_of_directories(Hub *hub, uint64_t after);
 /* The same for any entry of that name, and for directories. */
 bool hub_heard_of_name(Hub *hub, const char *name, size_t length);
+/* Records that a scan has read wait to be handed on, and none of them for its second half. */
+bool hub_is_behind(const Hub *hub);
 bool hub_caught_up(Hub *hub); /* all records that exist were handed on */
 
 /* Reads what is there (one buffer), hands it on, and says whether more may be waiting at once. -errno on failure. */
