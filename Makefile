@@ -174,6 +174,20 @@ uninstall:  ## remove what install put there
 		rm -f $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/}; done
 	@rm -f $(foreach pair,$(COMPLETION),$(DESTDIR)$(PREFIX)/share/$(lastword $(subst :, ,$(pair))))
 
+# All that git tracks; without git, all that is there but what was built.
+RELEASE = moonwatch-$(VERSION)
+DIST    = $(BUILD)/dist/$(RELEASE).tar.gz
+dist:  ## the source archive of a release, in BUILD/dist
+	@mkdir -p $(@D) $(BUILD)/dist
+	@{ git ls-files 2>/dev/null || find . -type f ! -path './$(BUILD)/*' -printf '%P\n'; } | \
+		tar --sort=name --owner=0 --group=0 --numeric-owner --transform 's|^|$(RELEASE)/|' -czf $(DIST) -T -
+	@echo $(DIST)
+
+src-rock: dist  ## the same as a rock that is built without a network
+	@rm -f $(BUILD)/dist/$(RELEASE)-1.src.rock
+	@zip -q -X -j $(BUILD)/dist/$(RELEASE)-1.src.rock rocks/$(RELEASE)-1.rockspec $(DIST)
+	@echo $(BUILD)/dist/$(RELEASE)-1.src.rock
+
 rocks:  ## write the rockspecs' list of Lua files anew
 	@for rock in rocks/*.rockspec; do $(LUA) rocks/update.lua $$rock $(LUA_SOURCES) || exit 1; done
 
@@ -187,5 +201,5 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .DELETE_ON_ERROR:
-.PHONY: all module run test check sanitize torture torture-tools bench install uninstall rocks format clean help \
+.PHONY: dist src-rock all module run test check sanitize torture torture-tools bench install uninstall rocks format clean help \
 	deps deps-run deps-test deps-check deps-bench

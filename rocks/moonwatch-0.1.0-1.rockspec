@@ -2,8 +2,8 @@ rockspec_format = "3.0"
 package = "moonwatch"
 version = "0.1.0-1"
 source = {
-   url = "git+https://github.com/moonwatch/moonwatch.git",
-   tag = "v0.1.0",
+   url = "https://github.com/moonwatch/moonwatch/releases/download/v0.1.0/moonwatch-0.1.0.tar.gz",
+   dir = "moonwatch-0.1.0",
 }
 description = {
    summary = "Exact, scriptable file watching for Linux",

@@ -45,21 +45,45 @@ for rel in pairs(helper.tree "rocks") do
    end
 end
 
-describe("luarocks make", function()
-   it("installs the module and the launcher, which work without the tree", function()
+-- Uses what was installed under `tree` from outside of our tree: module, launcher, the README's example.
+local function works(tree)
+   local there = {
+      LUA_PATH = tree .. "/share/lua/5.4/?.lua;" .. tree .. "/share/lua/5.4/?/init.lua;;",
+      LUA_CPATH = tree .. "/lib/lua/5.4/?.so;;",
+   }
+   local used = helper.run({ "lua5.4", "-e", "print(require 'moonwatch'.version)" }, { env = there, cwd = tree })
+   assert.same({ status = 0, out = helper.read "src/moonwatch.h":match 'MOONWATCH_VERSION "(.-)"' .. "\n", err = "" },
+      used)
+   local launched = helper.run({ tree .. "/bin/moonwatch", "--version" }, { env = there, cwd = tree })
+   assert.equal(0, launched.status, launched.err)
+   assert.matches("^moonwatch %d", launched.out)
+
+   local example = helper.read "README.md":match "## The module.-```lua\n(.-)```"
+   helper.write(tree .. "/example.lua", example)
+   helper.mkdir(tree .. "/watched")
+   local program = helper.start({ "lua5.4", "example.lua", "watched" }, { env = there, cwd = tree })
+   program:wait_for "ready"
+   helper.write(tree .. "/watched/file", "")
+   program:wait_for "close_write file"
+end
+
+local function luarocks(tree, ...)
+   local made = helper.run({ "luarocks", "--lua-version=5.4", "--tree=" .. tree, ... }, { timeout = 300 })
+   assert.equal(0, made.status, made.out .. made.err)
+end
+
+describe("the rock", function()
+   it("is made in the tree, and module and launcher work without that", function()
       local tree = helper.folder()
-      local made = helper.run({ "luarocks", "--lua-version=5.4", "--tree=" .. tree, "make", "--deps-mode=none",
-         "rocks/moonwatch-scm-1.rockspec" }, { timeout = 300 })
-      assert.equal(0, made.status, made.out .. made.err)
-      local there = {
-         LUA_PATH = tree .. "/share/lua/5.4/?.lua;" .. tree .. "/share/lua/5.4/?/init.lua;;",
-         LUA_CPATH = tree .. "/lib/lua/5.4/?.so;;",
-      }
-      local used = helper.run({ "lua5.4", "-e", "print(require 'moonwatch'.version)" }, { env = there, cwd = tree })
-      assert.same({ status = 0, out = helper.read "src/moonwatch.h":match 'MOONWATCH_VERSION "(.-)"' .. "\n", err = "" },
-         used)
-      local launched = helper.run({ tree .. "/bin/moonwatch", "--version" }, { env = there, cwd = tree })
-      assert.equal(0, launched.status, launched.err)
-      assert.matches("^moonwatch %d", launched.out)
+      luarocks(tree, "make", "--deps-mode=none", "rocks/moonwatch-scm-1.rockspec")
+      works(tree)
+   end)
+
+   it("is installed from a packed source, without a network", function()
+      local tree, packed = helper.folder(), helper.folder()
+      local made = helper.run { "make", "--no-print-directory", "src-rock", "BUILD=" .. packed, "MAKEFLAGS=" }
+      assert.equal(0, made.status, made.err)
+      luarocks(tree, "install", "--deps-mode=none", made.out:match "(%S+%.src%.rock)")
+      works(tree)
    end)
 end)
