@@ -72,15 +72,25 @@ local function version()
    return exit.DONE
 end
 
-local function unknown(word)
-   local names = {}
-   for _, command in ipairs(cli.commands) do names[command[1]] = true end
-   local near = require("moonwatch.rule.declare").nearest(word, names)
-   exit.usage("%s: no such command or script%s", exit.escape(word), near and (" (did you mean '%s'?)"):format(near) or "")
-end
-
 local function file_exists(path)
    return require("moonwatch.core").kind(path) ~= nil
+end
+
+-- What may have been meant: a script without its ending, the beginning of a command, or one that is spelt nearly so.
+local function guess(word)
+   if file_exists(word .. ".lua") then return word .. ".lua" end
+   local names, begun = {}, nil
+   for _, command in ipairs(cli.commands) do
+      local name = command[1]
+      names[name] = true
+      if name:sub(1, #word) == word then begun = begun or name end
+   end
+   return begun or require("moonwatch.rule.declare").nearest(word, names)
+end
+
+local function unknown(word)
+   local near = guess(word)
+   exit.usage("%s: no such command or script%s", exit.escape(word), near and (" (did you mean '%s'?)"):format(near) or "")
 end
 
 -- A word that is no command is a script where it looks like one.

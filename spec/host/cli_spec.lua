@@ -52,6 +52,14 @@ describe("the program", function()
          moonwatch "evnts")
    end)
 
+   it("knows the beginning of a command, and a script without its ending", function()
+      assert.matches("did you mean 'events'", moonwatch("ev").err)
+      local dir = helper.folder()
+      helper.write(dir .. "/build.lua", "")
+      assert.same({ status = 2, out = "", err = "moonwatch: build: no such command or script (did you mean 'build.lua'?)\n" },
+         helper.run({ helper.host, "build" }, { cwd = dir }))
+   end)
+
    it("refuses an unknown option of each command, with 2", function()
       for _, name in ipairs(COMMANDS) do
          local result = moonwatch(name, "--no-such-option")

@@ -139,6 +139,7 @@ describe("moonwatch exec", function()
       local try = "\nTry 'moonwatch exec --help'."
       wrong("the command is missing: put it behind --" .. try, "in")
       wrong("the command is missing: put it behind --" .. try, "in", "--")
+      wrong("'echo hi' is one word and no program: leave the quotes away, or say -- sh -c '...'", ".", "--", "echo hi")
       wrong("a pattern is missing" .. try, "--", "true")
       wrong("there is no signal 'FOO'", "--signal", "FOO", ".", "--", "true")
       wrong("--busy signal needs a --signal", "--busy", "signal", ".", "--", "true")

@@ -41,6 +41,14 @@ function exec.define(parser)
    parser:flag("-v --verbose", "Say when a run is done.")
 end
 
+-- One word with spaces is a line for a shell, and there is none.
+local function check_command(command)
+   local word = command[1]
+   if #command == 1 and word:find "%s" and not core.kind(word) then
+      exit.usage("exec: '%s' is one word and no program: leave the quotes away, or say -- sh -c '...'", exit.escape(word))
+   end
+end
+
 -- What stands before the first "--" is ours, what stands behind it the command.
 function exec.parse(words)
    local own, command = options.split(words)
@@ -48,6 +56,7 @@ function exec.parse(words)
    if not command or #command == 0 then
       exit.usage "exec: the command is missing: put it behind --\nTry 'moonwatch exec --help'."
    end
+   check_command(command)
    given.command = command
    return given
 end
