@@ -15,6 +15,7 @@ LUADIR     ?= $(PREFIX)/share/lua/$(LUA_V)
 INCDIR     ?= $(PREFIX)/include
 ARCHDIR    ?= $(PREFIX)/lib
 MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
 DESTDIR    ?=
 # Random work against the oracles: see doc/torture.md.
 SEEDS      ?= 1-20
@@ -53,6 +54,7 @@ ARCHIVE     = $(BUILD)/lib/libmoonwatch.a
 HOST        = $(if $(wildcard src/host/main.c),$(BUILD)/bin/moonwatch)
 HEADERS     = $(wildcard src/*.h src/*/*.h)
 DRIVERS     = $(patsubst spec/%.c,$(BUILD)/spec/%,$(wildcard spec/*/*_driver.c))
+UNITS       = $(wildcard dist/*.service)
 MANPAGES    = $(wildcard doc/man/*.[1-9] doc/man/*.[1-9]lua)
 
 all: $(MODULE) $(ARCHIVE) $(HOST)  ## build the module, the library and the host (the default)
@@ -160,6 +162,9 @@ install: all  ## install under PREFIX (DESTDIR is put in front)
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/} || exit 1; done
 	@$(foreach pair,$(COMPLETION),$(INSTALL) -D -m 644 completion/$(subst :, $(DESTDIR)$(PREFIX)/share/,$(pair)) &&) true
 	$(if $(HOST),$(INSTALL) -D -m 755 $(HOST) $(DESTDIR)$(BINDIR)/moonwatch)
+	@mkdir -p $(DESTDIR)$(UNITDIR)
+	@for unit in $(UNITS); do sed 's|/usr/bin/moonwatch|$(BINDIR)/moonwatch|' $$unit \
+		> $(DESTDIR)$(UNITDIR)/$${unit##*/} || exit 1; done
 
 # Where the shells look: file:place.
 COMPLETION = $(foreach pair,moonwatch.bash:bash-completion/completions/moonwatch \
@@ -170,6 +175,7 @@ uninstall:  ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/moonwatch $(DESTDIR)$(INCDIR)/moonwatch.h
 	rm -f $(DESTDIR)$(ARCHDIR)/libmoonwatch.a $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
 	rm -rf $(DESTDIR)$(LIBDIR)/moonwatch $(DESTDIR)$(LUADIR)/moonwatch
+	rm -f $(UNITS:dist/%=$(DESTDIR)$(UNITDIR)/%)
 	@for page in $(MANPAGES); do section=$${page##*.}; \
 		rm -f $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/}; done
 	@rm -f $(foreach pair,$(COMPLETION),$(DESTDIR)$(PREFIX)/share/$(lastword $(subst :, ,$(pair))))
