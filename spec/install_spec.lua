@@ -34,6 +34,9 @@ local function expected()
    } or {}) do
       if helper.exists(at[1]) then wanted["opt/moonwatch/" .. at[2]] = true end
    end
+   for _, unit in ipairs { "moonwatch.service", "moonwatch@.service" } do
+      wanted["opt/moonwatch/lib/systemd/system/" .. unit] = true
+   end
    return wanted
 end
 
