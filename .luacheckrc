@@ -6,6 +6,7 @@ self = false
 
 files["spec"] = { std = "+busted" }
 files["examples/*_spec.lua"] = { std = "+busted" }
+files["spec/bench/consumers"] = { read_globals = { "rule" } }
 files["examples"] = {
    read_globals = {
       "rule", "defaults", "exec", "spawn", "sleep", "every", "at", "log", "moonwatch", "arg",

@@ -5,7 +5,8 @@
  *     raw read DIR      one watch, a loop of blocking reads
  *     raw tree DIR      walk and watch, then the same loop
  *     raw statx DIR     the same, with a statx per file
- *     raw walk DIR      walk with statx per file and no watch, then exit: the least a recovery can cost
+ *     raw walk DIR      walk with statx per file and no watch: the least a recovery can cost
+ *     raw saves DIR     walk and watch for CREATE, MODIFY and CLOSE_WRITE, then the same loop
  *     raw epoll DIR     one watch under epoll; prints the time of every CLOSE_WRITE in monotonic nanoseconds
  *
  * The consumers' protocol (README.md): "ready", then for every event whose name begins with "end-" its name and how
@@ -27,7 +28,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MASK (IN_CREATE | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 #define BUFFER (64 * 1024)
 
 struct linux_dirent64 {
@@ -46,6 +46,8 @@ typedef struct Walk {
 	char path[PATH_MAX]; /* of the directory that is being read */
 } Walk;
 
+static uint32_t mask = IN_CREATE | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO;
+
 static void die(const char *what)
 {
 	perror(what);
@@ -55,7 +57,7 @@ static void die(const char *what)
 /* By its full path: through /proc/self/fd it would be safe against renames, and cost a fifth more. */
 static void watch(Walk *w)
 {
-	if (inotify_add_watch(w->inotify, w->path, MASK | IN_ONLYDIR) < 0)
+	if (inotify_add_watch(w->inotify, w->path, mask | IN_ONLYDIR) < 0)
 		die("inotify_add_watch (see fs.inotify.max_user_watches)");
 }
 
@@ -165,14 +167,16 @@ int main(int argc, char **argv)
 	bool one = strcmp(mode, "read") == 0 || strcmp(mode, "epoll") == 0;
 	int inotify = only_walk ? -1 : inotify_init1(IN_CLOEXEC);
 	Walk w = {.inotify = inotify, .statx = only_walk || strcmp(mode, "statx") == 0};
+	if (strcmp(mode, "saves") == 0)
+		mask = IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!one)
 		walk_path(&w, argv[2]);
-	else if (inotify_add_watch(inotify, argv[2], MASK) < 0)
+	else if (inotify_add_watch(inotify, argv[2], mask) < 0)
 		die(argv[2]);
 	printf("ready %zu %zu\n", w.directories, w.files);
 	if (only_walk)
-		return 0;
+		pause();
 	if (strcmp(mode, "epoll") == 0)
 		epoll_loop(inotify);
 	else

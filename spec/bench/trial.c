@@ -7,7 +7,7 @@
  *     trial burst DIR KIND FILES ROUNDS SPREAD -- COMMAND...
  *     trial setup ROUNDS -- COMMAND...
  *     trial idle SECONDS -- COMMAND...
- *     trial latency DIR ROUNDS -- COMMAND...
+ *     trial latency DIR ROUNDS GAP -- COMMAND...      GAP: seconds of rest before each write
  *
  * A consumer says "ready" on a line of its own output when all is watched. In a burst it is stopped while the load is
  * made, so that it meets a full queue, and goes on until it has said "end-N COUNT": how many events came before the
@@ -23,14 +23,17 @@
  *
  * KIND: files   create, close after writing, delete: 3 records a file
  *       moves   the same with a rename between: 5 records a file
- *       saves   create and close after writing, and no more: 2 records a file
+ *       new     create and close after writing, and no more: 2 records a file
+ *       saves   a byte into each of so many files, which are there from the start: 2 records a file (MODIFY, CLOSE_WRITE)
+ *       renames a directory `moving-0`, with all that is below it, gets another name: 2 records each
  * SPREAD: in how many directories of a tree made by `trial tree` the work is done; 0: in DIR itself.
  *
- * Printed is a line per round: burst: ns of CPU, count; setup: ns of CPU, ns of wall clock, KiB of anonymous memory;
- * idle: wake-ups, ns of CPU; latency: ns from before the write until the consumer's own time stamp.
+ * Printed is a line per round: burst: ns of CPU, count; setup: ns of CPU, ns of wall clock, KiB of anonymous and of
+ * resident memory; idle: wake-ups, ns of CPU; latency: ns from before the write until the consumer's own time stamp.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -176,20 +179,70 @@ static void stop(Consumer *consumer)
 
 /* --- trials --------------------------------------------------------------------------------------------------- */
 
-static void work(const char *root, const char *kind, long files, long spread, long round)
+typedef enum Kind { FILES, MOVES, NEW, SAVES, RENAMES, KIND_COUNT } Kind;
+
+static Kind kind_of(const char *word)
 {
-	bool moves = strcmp(kind, "moves") == 0, stays = strcmp(kind, "saves") == 0;
+	static const char *const words[] = {"files", "moves", "new", "saves", "renames"};
+	for (int i = 0; i < KIND_COUNT; i++)
+		if (strcmp(word, words[i]) == 0)
+			return (Kind)i;
+	errno = EINVAL;
+	die(word);
+	return FILES;
+}
+
+/* Where the i-th file of the work lies; returns the length of its directory's path. */
+static size_t work_path(char *path, const char *root, long spread, long i)
+{
+	size_t length = directory_path(path, root, spread > 0 ? (i * 7919) % spread : 0);
+	snprintf(path + length, PATH_LENGTH - length, "/save-%011ld", i);
+	return length;
+}
+
+static void save(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, "x", 1) != 1)
+		die(path);
+	close(fd);
+}
+
+static void pass_through(const char *root, Kind kind, long spread, long round, long i)
+{
 	char path[PATH_LENGTH], other[PATH_LENGTH];
+	size_t length = work_path(path, root, spread, i);
+	memcpy(other, path, length);
+	snprintf(path + length, PATH_LENGTH - length, "/work-%03ld-%07ld", round % 1000, i);
+	snprintf(other + length, PATH_LENGTH - length, "/done-%03ld-%07ld", round % 1000, i);
+	make_file(path);
+	if (kind == MOVES && rename(path, other) < 0)
+		die(path);
+	if (kind != NEW && unlink(kind == MOVES ? other : path) < 0)
+		die(path);
+}
+
+static void rename_next(const char *root, long n)
+{
+	char from[PATH_LENGTH], to[PATH_LENGTH];
+	snprintf(from, sizeof from, "%s/moving-%ld", root, n);
+	snprintf(to, sizeof to, "%s/moving-%ld", root, n + 1);
+	if (rename(from, to) < 0)
+		die(from);
+}
+
+static void work(const char *root, Kind kind, long files, long spread, long round)
+{
+	char path[PATH_LENGTH];
 	for (long i = 0; i < files; i++) {
-		size_t length = directory_path(path, root, spread > 0 ? (i * 7919) % spread : 0);
-		memcpy(other, path, length);
-		snprintf(path + length, PATH_LENGTH - length, "/work-%03ld-%07ld", round % 1000, i);
-		snprintf(other + length, PATH_LENGTH - length, "/done-%03ld-%07ld", round % 1000, i);
-		make_file(path);
-		if (moves && rename(path, other) < 0)
-			die(path);
-		if (!stays && unlink(moves ? other : path) < 0)
-			die(path);
+		if (kind == SAVES) {
+			work_path(path, root, spread, i);
+			save(path);
+		} else if (kind == RENAMES) {
+			rename_next(root, (round - 1) * files + i);
+		} else {
+			pass_through(root, kind, spread, round, i);
+		}
 	}
 }
 
@@ -208,11 +261,12 @@ static void remove_marks(const char *root, long rounds)
 	}
 }
 
-static void burst(
-	const char *root, const char *kind, long files, long rounds, long spread, char **argv)
+static void burst(const char *root, Kind kind, long files, long rounds, long spread, char **argv)
 {
 	bool lines = getenv("LINES") != NULL, rests = getenv("RESTS") != NULL;
 	remove_marks(root, rounds);
+	if (kind == SAVES)
+		work(root, kind, files, spread, 0); /* the files are there before anyone looks */
 	Consumer consumer = start_consumer(argv);
 	for (long round = 1; round <= rounds; round++) {
 		char mark[PATH_LENGTH], word[32];
@@ -258,8 +312,9 @@ static void setup(long rounds, char **argv)
 		int64_t before = read_clock(CLOCK_MONOTONIC);
 		Consumer consumer = start_consumer(argv);
 		int64_t wall = read_clock(CLOCK_MONOTONIC) - before, cpu = read_clock(consumer.clock);
-		printf("%lld %lld %ld\n", (long long)cpu, (long long)wall,
-			proc_number(consumer.pid, "smaps_rollup", "Anonymous:"));
+		printf("%lld %lld %ld %ld\n", (long long)cpu, (long long)wall,
+			proc_number(consumer.pid, "smaps_rollup", "Anonymous:"),
+			proc_number(consumer.pid, "smaps_rollup", "Rss:"));
 		fflush(stdout);
 		end_consumer(&consumer);
 	}
@@ -277,18 +332,38 @@ static void idle(double seconds, char **argv)
 	end_consumer(&consumer);
 }
 
-static void latency(const char *root, long rounds, char **argv)
+/* A consumer may tell of one save twice: what it says after the first is thrown away before the next. */
+static void drop_waiting(int fd)
 {
-	char path[PATH_LENGTH], line[256];
-	Consumer consumer = start_consumer(argv);
+	char line[256];
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	while (poll(&ready, 1, 0) > 0 && read(fd, line, sizeof line) > 0)
+		;
+}
+
+static int64_t read_stamp(int fd)
+{
+	char line[256];
+	ssize_t length = read(fd, line, sizeof line - 1);
+	if (length <= 0)
+		die("the consumer ended");
+	line[length] = '\0';
+	return atoll(line);
+}
+
+static void latency(const char *root, long rounds, double gap, char **argv)
+{
+	char path[PATH_LENGTH];
 	snprintf(path, sizeof path, "%s/latency", root);
+	save(path);
+	Consumer consumer = start_consumer(argv);
+	int fd = fileno(consumer.out);
 	for (long round = 0; round < rounds; round++) {
-		nap(0.004);
+		nap(gap);
+		drop_waiting(fd);
 		int64_t before = read_clock(CLOCK_MONOTONIC);
-		make_file(path);
-		if (fgets(line, sizeof line, consumer.out) == NULL)
-			die("the consumer ended");
-		printf("%lld\n", atoll(line) - (long long)before);
+		save(path);
+		printf("%lld\n", (long long)(read_stamp(fd) - before));
 	}
 	end_consumer(&consumer);
 }
@@ -303,15 +378,15 @@ int main(int argc, char **argv)
 	if (strcmp(what, "tree") == 0 && argc == 5)
 		make_tree(argv[2], atol(argv[3]), atol(argv[4]));
 	else if (strcmp(what, "load") == 0 && argc == 6)
-		work(argv[2], argv[3], atol(argv[4]), atol(argv[5]), 1);
+		work(argv[2], kind_of(argv[3]), atol(argv[4]), atol(argv[5]), 1);
 	else if (strcmp(what, "burst") == 0 && at == 7)
-		burst(argv[2], argv[3], atol(argv[4]), atol(argv[5]), atol(argv[6]), command);
+		burst(argv[2], kind_of(argv[3]), atol(argv[4]), atol(argv[5]), atol(argv[6]), command);
 	else if (strcmp(what, "setup") == 0 && at == 3)
 		setup(atol(argv[2]), command);
 	else if (strcmp(what, "idle") == 0 && at == 3)
 		idle(atof(argv[2]), command);
-	else if (strcmp(what, "latency") == 0 && at == 4)
-		latency(argv[2], atol(argv[3]), command);
+	else if (strcmp(what, "latency") == 0 && at == 5)
+		latency(argv[2], atol(argv[3]), atof(argv[4]), command);
 	else
 		return fprintf(stderr, "trial: see the head of trial.c\n"), 2;
 	return 0;
