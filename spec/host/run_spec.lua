@@ -90,6 +90,13 @@ describe("moonwatch SCRIPT.lua", function()
          result.err)
    end)
 
+   it("shows the traceback of a script in a folder of our name, too", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/moonwatch/deploy.lua", "error 'boom'")
+      assert.same({ status = 2, out = "", err = "moonwatch: moonwatch/deploy.lua:1: boom\nstack traceback:\n"
+         .. "\tmoonwatch/deploy.lua:1: in main chunk\n" }, run(dir, "moonwatch/deploy.lua"))
+   end)
+
    it("refuses what cannot be watched with 1", function()
       local dir = script 'rule "r" { watch = "nowhere", run = { "true" } }'
       local result = run(dir, "rules.lua")
@@ -100,7 +107,7 @@ describe("moonwatch SCRIPT.lua", function()
    it("goes on after an error in a rule", function()
       local dir = script [[
          rule "bad" { watch = "in", settle = 0.01, each = function() error "boom" end }
-         rule "good" { watch = "in", settle = 0.01, each = function(change) print("good", change.name) io.stdout:flush() end }
+         rule "good" { watch = "in", settle = 0.01, each = function(change) print("good", change.name) end }
       ]]
       helper.mkdir(dir .. "/in")
       local program = start(dir, "rules.lua")

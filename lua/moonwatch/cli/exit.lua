@@ -60,11 +60,23 @@ function exit.print(text, file)
    end
 end
 
+-- "\tlua/moonwatch/", with which the lines of our own files begin in a traceback.
+local OWN = "\t" .. (debug.getinfo(1, "S").short_src:match "^(.*)cli/exit%.lua$" or "lua/moonwatch/")
+
+local function is_own(line)
+   return line:sub(1, #OWN) == OWN or line:find "^\t%[C%]: " ~= nil or line == "\t(...tail calls...)"
+end
+
 --- An error with its traceback, without the lines of moonwatch's own files.
 function exit.tidy(message)
-   local text = message:gsub("\n\t[^\n]*moonwatch/[%w_/]+%.lua:[^\n]*", ""):gsub("\n\t%[C%]: [^\n]*", "")
-      :gsub("\n\t%(%.%.%.tail calls%.%.%.%)", "")
-   return (text:gsub("\nstack traceback:$", ""))
+   local head, traceback = message:match "^(.-)\nstack traceback:\n(.*)$"
+   if not head then return message end
+   local lines = {}
+   for line in traceback:gmatch "[^\n]+" do
+      if not is_own(line) then lines[#lines + 1] = line end
+   end
+   if #lines == 0 then return head end
+   return head .. "\nstack traceback:\n" .. table.concat(lines, "\n")
 end
 
 --- A line on standard error; nothing can be done where that fails.

@@ -330,6 +330,7 @@ end
 
 --- Runs a host with the given options: its status. What needs rights comes before they are dropped.
 function host.run(given)
+   io.stdout:setvbuf "line" -- what a rule prints is to be seen when it is printed
    if given.daemon then exit.check(core.system.background()) end
    local pid_file = given.pid_file and write_pid_file(given.pid_file)
    local self = new_host(given)
