@@ -374,6 +374,12 @@ static void note_last(Tree *tree, const Dir *from_dir, const Dir *to_dir, const 
 	};
 }
 
+static void before_move(Tree *tree, const Node *node, Dir *to, const Record *record)
+{
+	if (node_is_dir(node))
+		tree_before_move(tree, dir_of(node), to, record->name, record->name_length);
+}
+
 static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 {
 	Told like = like_of(&pair->to);
@@ -389,12 +395,15 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 		return;
 	if (old != NULL && pair->reversed_next &&
 		is_exchange(tree, from_dir, node, to_dir, old, pair)) {
+		before_move(tree, node, to_dir, &pair->to);
+		before_move(tree, old, from_dir, &pair->from);
 		if (tree_exchange(tree, from_dir, node, to_dir, old, &like) == 0) {
 			tree->skip_cookie = pair->next_cookie;
 			tree->skips = true;
 		}
 		return;
 	}
+	before_move(tree, node, to_dir, &pair->to);
 	note_last(tree, old != NULL ? from_dir : NULL, to_dir, pair);
 	tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
 }

@@ -433,6 +433,35 @@ static void tell_losses(Tree *tree, Dir *dir, int fd)
 	}
 }
 
+static void tell_all_lost(Tree *tree, Dir *dir)
+{
+	const Told like = {.synthetic = true};
+	ChildCursor cursor;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor))
+		tree_delete(tree, dir, node, &like);
+}
+
+void tree_before_move(Tree *tree, Dir *dir, Dir *to, const char *name, size_t length)
+{
+	char buffer[256];
+	Identity found;
+	if (!dir->rewatch)
+		return;
+	memcpy(buffer, name, length);
+	buffer[length] = '\0';
+	int parent = tree_open_dir(tree, to);
+	int fd = parent >= 0 ? dir_open(parent, buffer) : -1;
+	bool same = fd >= 0 && dir_identify(fd, &found) == 0 && identity_equal(found, identity_of(dir));
+	if (same)
+		tell_losses(tree, dir, fd);
+	else
+		tell_all_lost(tree, dir);
+	if (fd >= 0)
+		close(fd);
+	tree_scan_later(tree, dir, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
+}
+
 static Node *take_moved(
 	Tree *tree, Dir *twin, int twin_fd, Dir *parent, const DirEntry *entry, const Told *like)
 {

@@ -205,8 +205,11 @@ void tree_leave_trail(Tree *tree); /* its directories may have moved or gone */
 void tree_scan_later(Tree *tree, Dir *dir, unsigned how);
 /* Scans until nothing is pending or the time is over. True: there is more to do at once. */
 bool tree_work(Tree *tree, double until);
-void tree_check_roots(Tree *tree);      /* walks the ways that are in doubt */
-void tree_poll(Tree *tree);             /* everything without a watch is to be looked at now */
+void tree_check_roots(Tree *tree); /* walks the ways that are in doubt */
+void tree_poll(Tree *tree);        /* everything without a watch is to be looked at now */
+/* `dir` was moved to `name` in `to`. If its records were lost, what it has lost is told under its old path, where it
+ * was; call it before tree_move. */
+void tree_before_move(Tree *tree, Dir *dir, Dir *to, const char *name, size_t length);
 bool tree_is_settled(const Tree *tree); /* nothing pending, deferred or to be checked */
 double tree_deadline(const Tree *tree); /* 0: none */
 /* A descriptor of the directory, proven to be it; borrowed until tree_close_trail. */
