@@ -200,6 +200,24 @@ describe("the log", function()
    end)
 end)
 
+describe("standard output", function()
+   it("that cannot be written is told once, and stops nothing", function()
+      local dir = folder [[print "lost"
+         rule "r" { watch = "in", settle = 0.02, each = function(change)
+            print(change.name)
+            exec { "cp", change.path, "out" }
+         end }]]
+      local program = helper.start({ "sh", "-c", 'exec "$0" rules.lua >/dev/full', helper.host }, options(dir))
+      program:wait_for "watching"
+      helper.write(dir .. "/in/a", "x")
+      helper.eventually(function() return helper.exists(dir .. "/out") end)
+      program:signal "TERM"
+      local result = program:wait()
+      assert.equal(0, result.status)
+      assert.equal(1, select(2, result.err:gsub("what scripts print is lost: standard output: No space left on device\n", "")))
+   end)
+end)
+
 describe("a terminal that goes away", function()
    it("ends the host politely", function()
       local dir = folder 'rule "r" { watch = "in", run = { "true" } }'

@@ -328,12 +328,26 @@ local function new_host(given)
    }, Host)
 end
 
+-- print as scripts have it: at once, and with a word in the log where nobody can read it any more. (With a buffer for
+-- lines the C library hides what went wrong.)
+local function mend_print(log)
+   local is_told = false
+   io.stdout:setvbuf "no"
+   function _G.print(...)
+      local words = table.pack(...)
+      for i = 1, words.n do words[i] = tostring(words[i]) end
+      local ok, message = io.stdout:write(table.concat(words, "\t") .. "\n")
+      if not ok and not is_told then log.error("what scripts print is lost: standard output: %s", message) end
+      is_told = is_told or not ok
+   end
+end
+
 --- Runs a host with the given options: its status. What needs rights comes before they are dropped.
 function host.run(given)
-   io.stdout:setvbuf "line" -- what a rule prints is to be seen when it is printed
    if given.daemon then exit.check(core.system.background()) end
    local pid_file = given.pid_file and write_pid_file(given.pid_file)
    local self = new_host(given)
+   mend_print(self.log)
    if #given.script > 0 then self:listen() end
    self.user_id = given.user and drop_rights(given.user)
    local status = supervise.run(function() return self:main() end, {
