@@ -967,8 +967,24 @@ static void settled(Tree *tree)
 		tree->poll_at = tree->hub->now + tree->options.interval;
 }
 
+/* Something could not be noted for later, for want of memory: so everything is looked at again. */
+static void recover_starved(Tree *tree)
+{
+	if (tree->retry_at == 0)
+		tree->retry_at = tree->hub->now + RETRY_DELAY;
+	if (tree->hub->now < tree->retry_at)
+		return;
+	tree->starved = false;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->top != NULL)
+			tree_scan_later(tree, tree->roots[i]->top, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
+	}
+}
+
 bool tree_work(Tree *tree, double until)
 {
+	if (tree->starved)
+		recover_starved(tree);
 	if (tree->checks)
 		tree_check_roots(tree);
 	resume_deferred(tree);
