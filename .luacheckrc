@@ -7,11 +7,9 @@ self = false
 files["spec"] = { std = "+busted" }
 files["examples/*_spec.lua"] = { std = "+busted" }
 files["spec/bench/consumers"] = { read_globals = { "rule" } }
-files["examples"] = {
-   read_globals = {
-      "rule", "defaults", "exec", "spawn", "sleep", "every", "at", "log", "moonwatch", "arg",
-   },
-}
+stds.moonwatch = dofile "lua/moonwatch/luacheck.lua"
+files["examples"] = { std = "lua54+moonwatch" }
+files["types"] = { unused = false, global = false, redefined = false }
 files["rocks"] = {
    allow_defined_top = true,
    globals = { "rockspec_format", "package", "version", "source", "description", "dependencies",

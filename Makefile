@@ -158,6 +158,8 @@ install: all  ## install under PREFIX (DESTDIR is put in front)
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@ARCHDIR@|$(ARCHDIR)|; s|@INCDIR@|$(INCDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|; s|@LUA_V@|$(LUA_V)|; s|@EV_LIBS@|$(EV_LIBS)|' \
 		src/moonwatch.pc.in > $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
+	@for file in types/*.lua; do \
+		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/moonwatch/$$file || exit 1; done
 	@for page in $(MANPAGES); do section=$${page##*.}; \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/} || exit 1; done
 	@$(foreach pair,$(COMPLETION),$(INSTALL) -D -m 644 completion/$(subst :, $(DESTDIR)$(PREFIX)/share/,$(pair)) &&) true
@@ -174,18 +176,18 @@ COMPLETION = $(foreach pair,moonwatch.bash:bash-completion/completions/moonwatch
 uninstall:  ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/moonwatch $(DESTDIR)$(INCDIR)/moonwatch.h
 	rm -f $(DESTDIR)$(ARCHDIR)/libmoonwatch.a $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
-	rm -rf $(DESTDIR)$(LIBDIR)/moonwatch $(DESTDIR)$(LUADIR)/moonwatch
+	rm -rf $(DESTDIR)$(LIBDIR)/moonwatch $(DESTDIR)$(LUADIR)/moonwatch $(DESTDIR)$(PREFIX)/share/moonwatch
 	rm -f $(UNITS:dist/%=$(DESTDIR)$(UNITDIR)/%)
 	@for page in $(MANPAGES); do section=$${page##*.}; \
 		rm -f $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/}; done
 	@rm -f $(foreach pair,$(COMPLETION),$(DESTDIR)$(PREFIX)/share/$(lastword $(subst :, ,$(pair))))
 
-# All that git tracks; without git, all that is there but what was built.
+# All that git does not ignore; without git, all that is there but what was built.
 RELEASE = moonwatch-$(VERSION)
 DIST    = $(BUILD)/dist/$(RELEASE).tar.gz
 dist:  ## the source archive of a release, in BUILD/dist
-	@mkdir -p $(@D) $(BUILD)/dist
-	@{ git ls-files 2>/dev/null || find . -type f ! -path './$(BUILD)/*' -printf '%P\n'; } | \
+	@mkdir -p $(BUILD)/dist
+	@{ git ls-files --cached --others --exclude-standard 2>/dev/null || find . -type f ! -path './$(BUILD)/*' -printf '%P\n'; } | \
 		tar --sort=name --owner=0 --group=0 --numeric-owner --transform 's|^|$(RELEASE)/|' -czf $(DIST) -T -
 	@echo $(DIST)
 

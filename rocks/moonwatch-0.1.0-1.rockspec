@@ -82,6 +82,7 @@ build = {
          ["moonwatch.cli.wait"] = "lua/moonwatch/cli/wait.lua",
          ["moonwatch.compat.inotify"] = "lua/moonwatch/compat/inotify.lua",
          ["moonwatch"] = "lua/moonwatch/init.lua",
+         ["moonwatch.luacheck"] = "lua/moonwatch/luacheck.lua",
          ["moonwatch.process"] = "lua/moonwatch/process.lua",
          ["moonwatch.rule.action"] = "lua/moonwatch/rule/action.lua",
          ["moonwatch.rule.batch"] = "lua/moonwatch/rule/batch.lua",
@@ -116,5 +117,5 @@ build = {
          ["moonwatch.watcher"] = "lua/moonwatch/watcher.lua",
       },
    },
-   copy_directories = { "examples" },
+   copy_directories = { "examples", "types" },
 }

@@ -23,6 +23,7 @@ local function expected()
    }
    if helper.exists "src/host/main.c" then wanted["opt/moonwatch/bin/moonwatch"] = true end
    for rel in pairs(files "lua/moonwatch") do wanted["opt/moonwatch/share/lua/5.4/moonwatch/" .. rel] = true end
+   for rel in pairs(files "types") do wanted["opt/moonwatch/share/moonwatch/types/" .. rel] = true end
    for rel in pairs(helper.exists "doc/man" and files "doc/man" or {}) do
       local section = rel:match "%.(%d)%w*$"
       if section then wanted[("opt/moonwatch/share/man/man%s/%s"):format(section, rel)] = true end
