@@ -88,7 +88,7 @@ $(BUILD)/gen/embedded.o: $(BUILD)/gen/embedded.c
 
 -include $(DRIVERS:=.d) $(OBJECTS:.o=.d) $(HOST_OBJ:.o=.d) $(EMBEDDED:.o=.d)
 
-deps deps-run deps-test deps-check deps-bench:
+deps deps-run deps-test deps-check deps-bench deps-doc:
 	@sh spec/support/deps.sh $(patsubst deps-%,%,$(filter-out deps,$@))
 
 run: deps-run  ## build, then show the first example at work on a real folder
@@ -182,6 +182,12 @@ uninstall:  ## remove what install put there
 		rm -f $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/}; done
 	@rm -f $(foreach pair,$(COMPLETION),$(DESTDIR)$(PREFIX)/share/$(lastword $(subst :, ,$(pair))))
 
+doc: deps-doc  ## the reference of the module as HTML, in BUILD/doc
+	@rm -rf $(BUILD)/doc && mkdir -p $(BUILD)/doc/source
+	@$(LUA) doc/reference/generate.lua $(BUILD)/doc/source types/moonwatch.lua types/rules.lua types/testing.lua
+	@ldoc --fatalwarnings -q -c config.ld -d $(BUILD)/doc/html $(BUILD)/doc/source
+	@echo $(BUILD)/doc/html/index.html
+
 # All that git does not ignore; without git, all that is there but what was built.
 RELEASE = moonwatch-$(VERSION)
 DIST    = $(BUILD)/dist/$(RELEASE).tar.gz
@@ -209,5 +215,5 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .DELETE_ON_ERROR:
-.PHONY: dist src-rock all module run test check sanitize torture torture-tools bench install uninstall rocks format clean help \
-	deps deps-run deps-test deps-check deps-bench
+.PHONY: doc dist src-rock all module run test check sanitize torture torture-tools bench install uninstall rocks format clean help \
+	deps deps-run deps-test deps-check deps-bench deps-doc

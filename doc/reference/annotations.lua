@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- annotations.lua - reads the annotations of types/: what they say about classes, fields and functions.
+-- annotations.lua - reads the annotations of types/: what they say about classes, fields and functions. For the
+-- reference (generate.lua) and for the spec that holds them against the module.
 --
 --    local found = annotations.read { "types/moonwatch.lua", ... }
 --    found.classes["moonwatch.task"]   { name, about = { lines }, fields = { { name, type, about } }, functions = { ... } }
@@ -17,7 +18,7 @@ local function split_type(text)
       if char:find "[%)%}%]>]" then depth = depth - 1 end
       if char == " " and depth == 0 then
          local before, after = text:sub(1, at - 1), text:sub(at + 1)
-         if not before:find "[|:,]%s*$" and not after:find "^%s*[|]" then
+         if before ~= "async" and not before:find "[|:,]%s*$" and not after:find "^%s*[|]" then
             return before, (after:gsub("^%s+", ""))
          end
       end
@@ -74,7 +75,7 @@ local function read_file(found, path)
    for line in io.lines(path) do
       number = number + 1
       local tag, text = line:match "^%-%-%-@(%w+)%s*(.*)$"
-      local variable, name, arguments = line:match "^function ([%w_]+)[.:]([%w_]+)%((.-)%)"
+      local variable, colon, name, arguments = line:match "^function ([%w_]+)([.:])([%w_]+)%((.-)%)"
       if tag == "class" then
          class = open_class(found, text)
          class.about, doc = doc.about, new_doc()
@@ -88,6 +89,7 @@ local function read_file(found, path)
       elseif line:find "^%-%-%-" and not tag then
          table.insert(doc.about, (line:gsub("^%-%-%-", "")))
       elseif variable then
+         doc.is_method = colon == ":"
          read_function(found, variables, doc, path, number, variable, name, arguments)
          doc = new_doc()
       elseif line:match "^local ([%w_]+) = {}" and class then
