@@ -426,30 +426,7 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 	tree_record(tree, to_dir, &pair->to);
 }
 
-/* --- lost records ------------------------------------------------------------------------------------------------------------ */
-
-static void disbelieve(Tree *tree, Dir *dir, uint64_t argument)
-{
-	(void)tree;
-	(void)argument;
-	dir->rewatch = true;
-}
-
-void tree_overflow(Tree *tree)
-{
-	if (tree_is_settled(tree) || tree->gap == 0)
-		tree->gap = tree->hub->drained;
-	for (size_t i = 0; i < tree->root_count; i++) {
-		Root *root = tree->roots[i];
-		if (root->top != NULL) {
-			tree_visit_dirs(tree, root->top, disbelieve, 0);
-			tree_scan_later(tree, root->top, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
-		}
-		root->check = tree->checks = true;
-	}
-	if (tree->root_count > 0)
-		tree_tell_root(tree, OP_OVERFLOW, tree->roots[0], 0);
-}
+/* --- lost watches ---------------------------------------------------------------------------------------------------- */
 
 void tree_watch_died(Tree *tree, Dir *dir)
 {

@@ -493,9 +493,30 @@ static int make_room(Hub *hub)
 	return 0;
 }
 
-static ssize_t read_records(Hub *hub)
+enum { STEP = 100000 }; /* microseconds; less is slewing */
+
+/* A file clock that is set back makes later changes look older than what was told before. */
+static int64_t take_stamp(Hub *hub)
 {
 	int64_t stamp = dir_clock();
+	int64_t offset = stamp - (int64_t)(seconds(CLOCK_MONOTONIC) * 1e6);
+	if (hub->clock_offset != 0 && offset < hub->clock_offset - STEP)
+		hub->stepped_back += hub->clock_offset - offset;
+	hub->clock_offset = offset;
+	return stamp;
+}
+
+bool hub_is_since(const Hub *hub, int64_t ctime, int64_t stamp)
+{
+	if (ctime >= stamp)
+		return true;
+	int64_t now = dir_clock();
+	return stamp > now && ctime <= now && ctime >= stamp - hub->stepped_back;
+}
+
+static ssize_t read_records(Hub *hub)
+{
+	int64_t stamp = take_stamp(hub);
 	int room = make_room(hub);
 	if (room < 0)
 		return room;

@@ -71,16 +71,18 @@ struct Hub {
 	size_t claim_slots, claim_count;
 	char *buffer; /* records read and not yet handed on: [start, end) */
 	size_t start, end, size;
-	uint64_t done;     /* position up to which records were handed on */
-	size_t searched;   /* bytes of the buffer in which the held rename has no second half */
-	bool doubts;       /* some root may be elsewhere: what follows is not about its path */
-	double hold_until; /* 0: nothing is held */
-	double now;        /* monotonic time of the step under way */
-	double read_at;    /* monotonic, when the newest records were read */
-	double read_wall;  /* the same in seconds since 1970 */
-	int64_t stamp;     /* file clock before the newest read */
-	int64_t drained;   /* file clock before a look that found nothing left */
-	int64_t epoch;     /* file clock at opening: `told` counts from here */
+	uint64_t done;        /* position up to which records were handed on */
+	size_t searched;      /* bytes of the buffer in which the held rename has no second half */
+	bool doubts;          /* some root may be elsewhere: what follows is not about its path */
+	double hold_until;    /* 0: nothing is held */
+	double now;           /* monotonic time of the step under way */
+	double read_at;       /* monotonic, when the newest records were read */
+	double read_wall;     /* the same in seconds since 1970 */
+	int64_t stamp;        /* file clock before the newest read */
+	int64_t drained;      /* file clock before a look that found nothing left */
+	int64_t clock_offset; /* file clock less monotonic, when last sampled */
+	int64_t stepped_back; /* microseconds by which the file clock was set back so far */
+	int64_t epoch;        /* file clock at opening: `told` counts from here */
 	uint64_t overflows;
 	ClaimList olds, news; /* scratch: who is to be told of the record or pair under way */
 	DirListing listing;   /* of the scan under way */
@@ -99,6 +101,10 @@ int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim);
 /* Gives a claim back; the kernel watch goes with the last one. Fine on an unclaimed one. */
 void hub_unclaim(Hub *hub, Claim *claim);
 Claim *hub_claims(const Hub *hub, int wd); /* the first of the list, NULL if nobody claims it */
+
+/* Whether a file's change time may be later than a stamp taken before; both on the file clock, which may have been set
+ * back in between. Errs toward yes. */
+bool hub_is_since(const Hub *hub, int64_t ctime, int64_t stamp);
 
 uint64_t hub_position(Hub *hub);            /* after all records that exist now */
 uint64_t hub_read_position(const Hub *hub); /* after all that were read: no system call */

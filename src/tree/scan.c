@@ -10,6 +10,8 @@
  */
 #include "tree/tree.h"
 
+#include "tree/recover.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -625,7 +627,8 @@ static bool content_changed(const Scan *scan, const Node *node, const FileInfo *
 	if (node->writing)
 		return true;
 	int64_t told = (int64_t)node->told + scan->tree->hub->epoch;
-	return info->ctime >= (told > scan->tree->gap ? told : scan->tree->gap);
+	return hub_is_since(
+		scan->tree->hub, info->ctime, told > scan->tree->gap ? told : scan->tree->gap);
 }
 
 static void compare_file(Scan *scan, Node *node, const char *name)
@@ -957,6 +960,7 @@ void tree_check_roots(Tree *tree)
 static void settled(Tree *tree)
 {
 	tree->gap = 0;
+	recovery_ended(tree);
 	if (tree->limit_reached && !tree->limit_told && tree->root_count > 0) {
 		tree->limit_told = true;
 		tree_tell_root(tree, OP_UNWATCHED, tree->roots[0], ENOSPC);
@@ -990,6 +994,9 @@ bool tree_work(Tree *tree, double until)
 	resume_deferred(tree);
 	poll_if_due(tree);
 	tree->behind = false;
+	if (recovery_waits(tree))
+		return false;
+	double began = tree->recovery.running ? monotonic() : 0;
 	while (tree->pending_count > 0) {
 		if (tree->ready && !hub_caught_up(tree->hub)) {
 			tree->behind = true;
@@ -1005,6 +1012,8 @@ bool tree_work(Tree *tree, double until)
 			break;
 	}
 	tree_close_trail(tree);
+	if (tree->recovery.running)
+		tree->recovery.spent += monotonic() - began;
 	if (tree_is_settled(tree))
 		settled(tree);
 	return tree->pending_count > 0 || tree->checks;
@@ -1012,12 +1021,16 @@ bool tree_work(Tree *tree, double until)
 
 bool tree_is_settled(const Tree *tree)
 {
-	return tree->pending_count == 0 && tree->deferred_count == 0 && !tree->checks;
+	return tree->pending_count == 0 && tree->deferred_count == 0 && !tree->checks &&
+		tree->recovery.due_at == 0;
+}
+
+static double earlier(double a, double b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
 double tree_deadline(const Tree *tree)
 {
-	if (tree->retry_at == 0 || (tree->poll_at != 0 && tree->poll_at < tree->retry_at))
-		return tree->poll_at;
-	return tree->retry_at;
+	return earlier(tree->recovery.due_at, earlier(tree->retry_at, tree->poll_at));
 }

@@ -99,6 +99,15 @@ typedef struct LastRename {
 	uint32_t from_hash, to_hash;
 } LastRename;
 
+/* What paces the recoveries after overflows (recover.c). */
+typedef struct Recovery {
+	bool running;
+	double due_at;   /* 0: none waits */
+	double ended_at; /* the last one */
+	double spent;    /* seconds of scanning in the one that is running, or in the last */
+	int streak;      /* recoveries without a calm time between them */
+} Recovery;
+
 struct Tree {
 	Hub *hub;
 	List link;
@@ -123,6 +132,7 @@ struct Tree {
 	double poll_at;  /* 0: nothing is polled */
 	int64_t stamp;   /* file clock before the read or the listing under way */
 	int64_t gap; /* file clock when the queue was last known to be empty before records were lost */
+	Recovery recovery;
 	uint32_t skip_cookie; /* second pair of an exchange that was told with the first */
 	bool skips;
 	LastRename last;    /* that put something out of the way */
@@ -191,8 +201,11 @@ void tree_prune(Tree *tree, Dir *dir, bool pruned);
 
 void tree_record(Tree *tree, Dir *dir, const Record *record);
 void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair);
-void tree_overflow(Tree *tree);
 void tree_watch_died(Tree *tree, Dir *dir);
+
+/* --- recoveries (recover.c) ------------------------------------------------------------------------------------------ */
+
+void tree_overflow(Tree *tree); /* records were lost */
 
 /* --- scans (scan.c) ------------------------------------------------------------------------------------------------ */
 

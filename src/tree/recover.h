@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * recover.h - the pace of recoveries after lost records, for scan.c.
+ */
+#ifndef MOONWATCH_TREE_RECOVER_H
+#define MOONWATCH_TREE_RECOVER_H
+
+#include "tree/tree.h"
+
+/* A recovery is due but not yet to begin: nothing is to be scanned. Begins it when its time has come. */
+bool recovery_waits(Tree *tree);
+/* Nothing is left to scan; or the queue has overflowed again. Fine when none is running. */
+void recovery_ended(Tree *tree);
+
+#endif
