@@ -84,6 +84,16 @@ describe("the control socket", function()
       assert.equal(0, ask(dir, "status").status)
    end)
 
+   it("of a host that was killed is removed by any other", function()
+      local dir = folder()
+      start(dir):kill()
+      local left = sockets(dir)
+      helper.write(dir .. "/other.lua", "")
+      helper.start({ helper.host, "other.lua" }, options(dir)):wait_for "watching"
+      assert.equal(1, #sockets(dir))
+      assert.not_same(left, sockets(dir))
+   end)
+
    it("is not opened where others may write", function()
       local dir = folder()
       os.execute("chmod 777 " .. helper.quote(dir))

@@ -43,6 +43,14 @@ local function make_folder(folder)
    return true
 end
 
+-- Removes what killed hosts have left: whose lock can be had, that is nobody's. Before we hold a lock ourselves.
+local function sweep(folder)
+   for _, name in ipairs(core.names(folder) or {}) do
+      local listener = name:find "%.sock$" and core.listen(folder .. "/" .. name)
+      if listener then listener:close() end
+   end
+end
+
 --- Where a host with these options is to listen, its folder made; nil and why not.
 function place.of_host(given)
    if given.socket then return given.socket end
@@ -50,6 +58,7 @@ function place.of_host(given)
    if not folder then return nil, "neither XDG_RUNTIME_DIR nor root's /run" end
    local ok, message = make_folder(folder)
    if not ok then return nil, message end
+   sweep(folder)
    return folder .. "/" .. name_of(given)
 end
 
