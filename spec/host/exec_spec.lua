@@ -105,6 +105,8 @@ describe("moonwatch exec", function()
       program:wait_for "begin\n"
       helper.write(dir .. "/in/a", "")
       program:wait_for "begin\ntold\n"
+      program:signal "TERM"
+      assert.equal(143, program:wait(10).status)
    end)
 
    it("kills what does not end within --grace", function()
