@@ -273,7 +273,7 @@ local function judge(self)
    check_history(self, snapshot)
    verdict(self, "replay", oracles.replay(self.model, seen))
    verdict(self, "entries", oracles.entries(function() return self.next_entry() end, seen))
-   verdict(self, "lie", oracles.lie(self.events, self.history))
+   verdict(self, "lie", oracles.lie(self.events, self.history, config.folded))
    verdict(self, "content", oracles.content(self.model, seen, {
       borders = self.view ~= nil,
       attributes = self.overflows == 0 and not (config.polled or config.limited or config.folded or config.starts),

@@ -84,11 +84,11 @@ static void on_changed(Watch *watch)
 	watcher_advance(watcher);
 	if (watcher->looking)
 		watch->stirred = true;
-	if (watch->view.queue.count > 0) {
+	if (view_waiting(&watch->view) > 0) {
 		if (watcher->subscribed)
 			dispatch_wake(&watcher->dispatch);
 		else
-			source_wake(&watcher->source, watch->view.queue.count);
+			source_wake(&watcher->source, view_waiting(&watch->view));
 	}
 	source_wake(&watcher->barrier, SIZE_MAX);
 }
@@ -238,6 +238,8 @@ static bool is_outdated(Watcher *watcher, const Event *event)
 {
 	QueueCursor cursor;
 	Watch *watch = &watcher->watch;
+	if (watch->view.fold.active)
+		return true;
 	if (*named_slot(watcher, event->names, event->name_length) > (uint32_t)event->seq ||
 		watcher->dir_changed > (uint32_t)event->seq)
 		return true;
@@ -266,11 +268,11 @@ static const Item *next_item(Watcher *watcher)
 	Watch *watch = &watcher->watch;
 	if (watch->shared == NULL)
 		return NULL;
-	const Item *item = queue_first(&watch->view.queue);
+	const Item *item = view_first(&watch->view);
 	if (item != NULL)
 		return item;
 	watch_look(watch);
-	return queue_first(&watch->view.queue);
+	return view_first(&watch->view);
 }
 
 static int take_event(lua_State *L, Source *source)
@@ -304,37 +306,6 @@ static int l_each(lua_State *L)
 	return bind_each(L, &watcher->source, bind_opttimeout(L, 2));
 }
 
-static PathRef path_ref(
-	const Text *dir, const char *name, size_t length, const Text *root, uint32_t rel_at)
-{
-	return (PathRef){.dir = dir->bytes,
-		.dir_length = dir->length,
-		.name = name,
-		.name_length = length,
-		.root = root->bytes,
-		.root_length = root->length,
-		.rel_at = rel_at};
-}
-
-static int settle_item(Settle *settle, const Item *item)
-{
-	SettleEvent event = {
-		.path = path_ref(item->dir, item->names, item->name_length, item->root, item->rel_at),
-		.op = item->op,
-		.type = item->isdir ? TYPE_DIRECTORY : item->type,
-		.replaced = item->replaced,
-		.exchange = item->exchange,
-		.synthetic = item->synthetic,
-		.moved = (item->mask & NOTIFY_MOVED_TO) != 0,
-		.whole = item->whole,
-	};
-	if (item->op == OP_MOVE && item->from_dir != NULL)
-		event.from =
-			path_ref(item->from_dir, item->names + item->name_length, item->from_name_length,
-				item->from_root != NULL ? item->from_root : item->root, item->from_rel_at);
-	return settle_feed(settle, &event, item->time);
-}
-
 static bool is_change(const Item *item)
 {
 	return item != NULL && item->op >= OP_CREATE && item->op <= OP_MOVE;
@@ -349,13 +320,13 @@ static int l_settle(lua_State *L)
 	lua_Integer most = luaL_checkinteger(L, 3), count = 0;
 	if (watcher->watch.shared == NULL)
 		return lua_pushinteger(L, 0), 1;
-	Queue *queue = &watcher->watch.view.queue;
-	for (const Item *item; count < most && is_change(item = queue_first(queue)); count++) {
-		int error = settle_item(settle, item);
+	View *view = &watcher->watch.view;
+	for (const Item *item; count < most && is_change(item = view_first(view)); count++) {
+		int error = fold_feed(settle, item);
 		if (error < 0)
 			return luaL_error(L, "not enough memory");
 		note_delivered(watcher, item);
-		queue_drop(queue);
+		queue_drop(&view->queue);
 	}
 	lua_pushinteger(L, count);
 	return 1;
@@ -467,7 +438,7 @@ static int l_timeout(lua_State *L)
 	double deadline = 0;
 	if (watcher->watch.shared == NULL)
 		return lua_pushnil(L), 1;
-	if (watcher->watch.view.queue.count > 0) {
+	if (view_waiting(&watcher->watch.view) > 0) {
 		lua_pushnumber(L, 0);
 	} else if ((deadline = watch_deadline(&watcher->watch)) > 0) {
 		double left = deadline - loop_now();
@@ -652,6 +623,8 @@ static int l_entries(lua_State *L)
 	return 1;
 }
 
+enum { FOLDED_BYTES = 230 }; /* a name that was changed, about (doc/changes.md) */
+
 static void set_count(lua_State *L, const char *name, size_t value)
 {
 	lua_pushinteger(L, (lua_Integer)value);
@@ -681,8 +654,9 @@ static int l_stats(lua_State *L)
 	set_count(L, "coalesced", watch->view.coalesced);
 	set_count(L, "overflows", watch->view.told[OP_OVERFLOW]);
 	set_count(L, "rescans", tree->rescans);
-	set_count(L, "queued", watch->view.queue.count);
-	set_count(L, "memory", tree->pool.bytes + watch->view.queue.bytes);
+	set_count(L, "queued", view_waiting(&watch->view));
+	set_count(L, "memory",
+		tree->pool.bytes + watch->view.queue.bytes + FOLDED_BYTES * fold_count(&watch->view.fold));
 	return 1;
 }
 

@@ -32,6 +32,7 @@ typedef struct Change {
 	uint8_t replaced;            /* FileType of what was put out of the way; 0 none */
 	uint8_t unclosed;            /* overlay.h */
 	bool modified;               /* a move with new content */
+	bool vague;                  /* a modify by another file, which may be of another type */
 	bool exchange;               /* from and path changed places */
 	bool temporary; /* a move out of the way, to a name that never existed on the disk */
 	bool whole;     /* a directory went with all below it, and what that was is not listed */

@@ -149,6 +149,7 @@ static void split_continued(Overlay *o, Place *place)
 	place->was = now;
 	now->was = place;
 	now->modified = true;
+	now->vague = was->type == TYPE_UNKNOWN || now->type == TYPE_UNKNOWN;
 }
 
 /* --- words ------------------------------------------------------------------------------------------------------- */
@@ -320,7 +321,7 @@ static void settle_in(Place *place, Entry *entry)
 
 static void forget_flags(Entry *entry)
 {
-	entry->modified = entry->attrib = false;
+	entry->modified = entry->attrib = entry->vague = false;
 }
 
 /* The type of what has to give way. What is no directory and of unknown type is most likely a file. */
@@ -555,6 +556,7 @@ static int tell_modified(Netting *n)
 			continue;
 		Change change = {.op = entry->modified ? OP_MODIFY : OP_ATTRIB,
 			.type = entry->type,
+			.vague = entry->vague,
 			.unclosed = entry->unclosed};
 		if (tell(n, change, place, NULL) < 0)
 			return -ENOMEM;

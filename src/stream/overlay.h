@@ -55,6 +55,7 @@ struct Entry {
 	uint8_t type;     /* FileType; TYPE_UNKNOWN is no directory */
 	uint8_t unclosed; /* FILE_OPEN ... */
 	bool modified, attrib;
+	bool vague;    /* it took the name of a file, and the type of one of the two is not known */
 	bool whole;    /* it is gone with all below it, whatever that was */
 	bool absorbed; /* it went as a part of a directory that is gone, which speaks for it */
 	bool pinned;   /* not to be freed just now */

@@ -14,15 +14,98 @@
 #include "base/path.h"
 #include "tree/node.h"
 
+/* --- a reader that is too slow ----------------------------------------------------------------------------------------- */
+
+/* What the reader never gets has no number. */
+static void fold(View *view)
+{
+	QueueCursor cursor;
+	for (const Item *item = queue_start(&view->queue, &cursor); item != NULL;
+		 item = queue_next(&view->queue, &cursor))
+		view->told[item->op]--;
+	view->sequence -= view->queue.count;
+	view->coalesced += view->queue.count;
+	if (fold_queue(&view->fold, &view->queue) < 0)
+		view->failed = true;
+}
+
+static void fold_if_full(View *view)
+{
+	if (view->fold.active || (view->bound > 0 && view->queue.count > view->bound))
+		fold(view);
+}
+
+static Root *find_root(const Tree *tree, const char *given, size_t length)
+{
+	for (size_t i = 0; i < tree->root_count; i++) {
+		const Text *text = tree->roots[i]->given;
+		if (text->length == length && memcmp(text->bytes, given, length) == 0)
+			return tree->roots[i];
+	}
+	return NULL;
+}
+
+/* The index is what all that was folded has led to. */
+static FileType type_at(
+	void *owner, const char *given, size_t given_length, const char *rel, size_t length)
+{
+	View *view = owner;
+	const Root *root = find_root(view->tree, given, given_length);
+	Dir *dir = root != NULL ? root->top : NULL;
+	Node *node = NULL;
+	while (dir != NULL && length > 0) {
+		const char *slash = memchr(rel, '/', length);
+		size_t part = slash != NULL ? (size_t)(slash - rel) : length;
+		size_t taken = part + (slash != NULL);
+		node = children_find(dir, rel, part);
+		rel += taken;
+		length -= taken;
+		if (length > 0)
+			dir = node != NULL && node_is_dir(node) ? dir_of(node) : NULL;
+	}
+	if (dir == NULL || node == NULL || length > 0)
+		return TYPE_UNKNOWN;
+	if (node->type == TYPE_UNKNOWN)
+		tree_fill_type(view->tree, dir, node);
+	return (FileType)node->type;
+}
+
+static void number(View *view)
+{
+	const Hub *hub = view->tree->hub;
+	QueueCursor cursor;
+	for (const Item *item = queue_start(&view->queue, &cursor); item != NULL;
+		 item = queue_next(&view->queue, &cursor)) {
+		Item *fresh = (Item *)(uintptr_t)item;
+		fresh->time = hub->read_at;
+		fresh->wall = hub->read_wall;
+		fresh->seq = ++view->sequence;
+		view->told[item->op]++;
+	}
+}
+
+const Item *view_first(View *view)
+{
+	if (view->queue.count > 0 || !view->fold.active)
+		return queue_first(&view->queue);
+	if (fold_end(&view->fold, &view->queue, view->options.ops, type_at, view) < 0)
+		view->failed = true;
+	tree_close_trail(view->tree);
+	number(view);
+	size_t most = view->options.most_queued;
+	view->bound = view->queue.count > most / 2 ? view->queue.count * 2 : most;
+	return queue_first(&view->queue);
+}
+
 /* --- queueing -------------------------------------------------------------------------------------------------------- */
 
 /* Where an entry lies: the directory's path is a use of its own once it is in an item. */
-typedef struct Place {
+typedef struct Where {
 	Text *dir;
 	const char *name;
 	size_t length;
 	const Root *root;
-} Place;
+} Where;
 
 /* Was anything known in the directory that is told as deleted? */
 static bool takes_content_along(const Told *told)
@@ -31,7 +114,7 @@ static bool takes_content_along(const Told *told)
 		(told->node == NULL || !node_is_dir(told->node) || dir_of(told->node)->count > 0);
 }
 
-static void fill_item(View *view, Item *item, const Told *told, const Place *place)
+static void fill_item(View *view, Item *item, const Told *told, const Where *place)
 {
 	const Hub *hub = view->tree->hub;
 	size_t rel_at = root_rel_at(place->root);
@@ -57,7 +140,7 @@ static void fill_item(View *view, Item *item, const Told *told, const Place *pla
 }
 
 /* The same again, and nothing in between: as the kernel merges them. */
-static bool repeats(const View *view, const Told *told, const Place *place)
+static bool repeats(const View *view, const Told *told, const Where *place)
 {
 	const Item *last = view->queue.newest;
 	bool merges = told->op == OP_MODIFY || told->op == OP_ATTRIB || told->op == OP_ACCESS;
@@ -66,7 +149,7 @@ static bool repeats(const View *view, const Told *told, const Place *place)
 		memcmp(last->names, place->name, place->length) == 0 && last->synthetic == told->synthetic;
 }
 
-static void queue_event(View *view, const Told *told, const Place *to, const Place *from)
+static void queue_event(View *view, const Told *told, const Where *to, const Where *from)
 {
 	if (to->dir == NULL || (from != NULL && from->dir == NULL)) {
 		view->failed = true;
@@ -83,12 +166,13 @@ static void queue_event(View *view, const Told *told, const Place *to, const Pla
 	}
 	fill_item(view, item, told, to);
 	view->told[told->op]++;
-	if (from == NULL)
-		return;
-	item->from_dir = text_share(from->dir);
-	item->from_root = from->root != to->root ? text_share(from->root->given) : NULL;
-	item->from_rel_at = (uint32_t)root_rel_at(from->root);
-	memcpy(item->names + to->length, from->name, from->length);
+	if (from != NULL) {
+		item->from_dir = text_share(from->dir);
+		item->from_root = from->root != to->root ? text_share(from->root->given) : NULL;
+		item->from_rel_at = (uint32_t)root_rel_at(from->root);
+		memcpy(item->names + to->length, from->name, from->length);
+	}
+	fold_if_full(view);
 }
 
 /* What was there already; that something cannot be watched is told all the same. */
@@ -104,9 +188,9 @@ static bool wants(const View *view, const Told *told)
 	return (view->options.ops >> told->op & 1) != 0;
 }
 
-static Place place_of(const View *view, Dir *dir, const char *name, size_t length)
+static Where place_of(const View *view, Dir *dir, const char *name, size_t length)
 {
-	return (Place){
+	return (Where){
 		.dir = tree_path(view->tree, dir),
 		.name = name,
 		.length = length,
@@ -115,7 +199,7 @@ static Place place_of(const View *view, Dir *dir, const char *name, size_t lengt
 }
 
 /* An event of `op` about one entry, otherwise like `told`. */
-static void tell_entry(View *view, const Told *told, uint8_t op, const Place *place, FileType type)
+static void tell_entry(View *view, const Told *told, uint8_t op, const Where *place, FileType type)
 {
 	Told entry = *told;
 	entry.op = op;
@@ -124,7 +208,7 @@ static void tell_entry(View *view, const Told *told, uint8_t op, const Place *pl
 		queue_event(view, &entry, place, NULL);
 }
 
-static void tell_gone(View *view, const Told *told, const Place *place, FileType type)
+static void tell_gone(View *view, const Told *told, const Where *place, FileType type)
 {
 	Told gone = *told;
 	gone.replaced = 0;
@@ -133,7 +217,7 @@ static void tell_gone(View *view, const Told *told, const Place *place, FileType
 }
 
 /* A create and what content follows it, for what came into the view. */
-static void tell_found(View *view, const Told *told, const Place *place, FileType type)
+static void tell_found(View *view, const Told *told, const Where *place, FileType type)
 {
 	Told found = *told;
 	found.exchange = false;
@@ -192,7 +276,7 @@ typedef struct Cover {
 	bool old, new;
 } Cover;
 
-static void tell_carried(const Walk *walk, const Place *new, FileType type, bool was, bool is)
+static void tell_carried(const Walk *walk, const Where *new, FileType type, bool was, bool is)
 {
 	if (was && !is)
 		tell_gone(walk->view, &walk->told, new, type);
@@ -201,7 +285,7 @@ static void tell_carried(const Walk *walk, const Place *new, FileType type, bool
 }
 
 /* What covers the entries below it. */
-static Cover tell_difference(const Walk *walk, const Node *node, const Place *old, const Place *new,
+static Cover tell_difference(const Walk *walk, const Node *node, const Where *old, const Where *new,
 	bool was, bool is, Cover cover)
 {
 	Told told = walk->told;
@@ -256,8 +340,8 @@ static void walk_entry(
 {
 	View *view = walk->view;
 	const char *name = node_name(node);
-	Place old = {old_dir, name, node->name_length, walk->old_root};
-	Place new = {new_dir, name, node->name_length, walk->new_root};
+	Where old = {old_dir, name, node->name_length, walk->old_root};
+	Where new = {new_dir, name, node->name_length, walk->new_root};
 	bool told_before = old_dir != NULL && tells_root(view, walk->old_root);
 	if (told_before && view->border.active && node->border == BORDER_UNKNOWN)
 		border_shows(&view->border, dir, node);
@@ -283,7 +367,7 @@ static void walk_below(
 		walk_entry(walk, dir, node, old_dir, new_dir, cover, shut);
 }
 
-static Walk walk_of(View *view, const Told *told, const Place *old, const Place *new)
+static Walk walk_of(View *view, const Told *told, const Where *old, const Where *new)
 {
 	Walk walk = {
 		.view = view,
@@ -297,7 +381,7 @@ static Walk walk_of(View *view, const Told *told, const Place *old, const Place 
 }
 
 /* All below a directory that has the old and the new place. */
-static void walk_dir(View *view, const Told *told, Dir *dir, const Place *old, const Place *new,
+static void walk_dir(View *view, const Told *told, Dir *dir, const Where *old, const Where *new,
 	Cover cover, bool entered)
 {
 	Walk walk = walk_of(view, told, old, new);
@@ -320,7 +404,7 @@ static uint8_t known_replaced(const View *view, const Told *told)
 	return view->border.active && view->left_hidden ? 0 : told->replaced;
 }
 
-static void tell_create(View *view, const Told *told, const Place *place)
+static void tell_create(View *view, const Told *told, const Where *place)
 {
 	Told create = *told;
 	create.replaced = known_replaced(view, told);
@@ -332,7 +416,7 @@ static void tell_create(View *view, const Told *told, const Place *place)
 	}
 }
 
-static void tell_delete_of(View *view, const Told *told, Node *node, const Place *place)
+static void tell_delete_of(View *view, const Told *told, Node *node, const Where *place)
 {
 	Told gone = *told;
 	gone.node = node;
@@ -342,7 +426,7 @@ static void tell_delete_of(View *view, const Told *told, Node *node, const Place
 		walk_dir(view, &gone, dir_of(node), place, NULL, (Cover){0}, false);
 }
 
-static void tell_delete(View *view, const Told *told, const Place *place)
+static void tell_delete(View *view, const Told *told, const Where *place)
 {
 	border_shows(&view->border, told->dir, told->node);
 	tell_delete_of(view, told, told->node, place);
@@ -351,7 +435,7 @@ static void tell_delete(View *view, const Told *told, const Place *place)
 /* --- moves ------------------------------------------------------------------------------------------------------------------ */
 
 static void move_of_file(
-	View *view, const Told *told, const Place *to, const Place *from, bool was, bool is)
+	View *view, const Told *told, const Where *to, const Where *from, bool was, bool is)
 {
 	if (was && is && wants(view, told))
 		queue_event(view, told, to, from);
@@ -361,7 +445,7 @@ static void move_of_file(
 		tell_found(view, told, to, told->type);
 }
 
-static void move_of_dir(View *view, const Told *told, const Place *to, const Place *from, bool was,
+static void move_of_dir(View *view, const Told *told, const Where *to, const Where *from, bool was,
 	bool is, bool entered)
 {
 	if (was && is && wants(view, told))
@@ -374,7 +458,7 @@ static void move_of_dir(View *view, const Told *told, const Place *to, const Pla
 		walk_dir(view, told, dir_of(told->node), from, to, (Cover){was, was && is}, entered);
 }
 
-static void plain_move(View *view, const Told *told, const Place *to, const Place *from)
+static void plain_move(View *view, const Told *told, const Where *to, const Where *from)
 {
 	Told move = *told;
 	bool was = tells_root(view, from->root) && was_shown(view, told->node);
@@ -391,7 +475,7 @@ static void plain_move(View *view, const Told *told, const Place *to, const Plac
 		move_of_file(view, &move, to, from, was, is);
 }
 
-static void tell_come(View *view, const Told *told, Node *node, const Place *place, bool entered)
+static void tell_come(View *view, const Told *told, Node *node, const Where *place, bool entered)
 {
 	Told come = *told;
 	come.node = node;
@@ -403,7 +487,7 @@ static void tell_come(View *view, const Told *told, Node *node, const Place *pla
 }
 
 /* Each of the two may be shown at one place and not at the other: then it is told as two that go and two that come. */
-static void exchange(View *view, const Told *told, const Place *to, const Place *from)
+static void exchange(View *view, const Told *told, const Where *to, const Where *from)
 {
 	Node *here = told->node;
 	Node *there = children_find(told->from_dir, told->from_name, told->from_name_length);
@@ -434,10 +518,10 @@ static void exchange(View *view, const Told *told, const Place *to, const Place 
 	tell_come(view, told, there, from, there_entered);
 }
 
-static void tell_move(View *view, const Told *told, const Place *to)
+static void tell_move(View *view, const Told *told, const Where *to)
 {
-	Place from = place_of(view, told->from_dir, told->from_name, told->from_name_length);
-	Place kept = {text_share(to->dir), to->name, to->length, to->root};
+	Where from = place_of(view, told->from_dir, told->from_name, told->from_name_length);
+	Where kept = {text_share(to->dir), to->name, to->length, to->root};
 	Told move = *told;
 	from.dir = text_share(from.dir);
 	move.initial = !from.root->ready && !to->root->ready;
@@ -464,7 +548,7 @@ static Text *folder_of(const Root *root)
 static void tell_root(View *view, const Told *told)
 {
 	const Root *root = told->root;
-	Place place = {.dir = text_share(root->prefix), .name = "", .root = root};
+	Where place = {.dir = text_share(root->prefix), .name = "", .root = root};
 	if (root->single) {
 		text_free(place.dir);
 		place.dir = folder_of(root);
@@ -516,7 +600,7 @@ static void tell(void *owner, const Told *told)
 		return;
 	if (view->border.ignored.set != NULL)
 		note_ignore_files(view, told);
-	Place place = place_of(view, told->dir, told->name, told->name_length);
+	Where place = place_of(view, told->dir, told->name, told->name_length);
 	if (place.dir == NULL) {
 		view->failed = true;
 		return;
@@ -570,7 +654,7 @@ static void leave(void *owner, Dir *dir, Node *node, bool replaced)
 	view->left_hidden = !shown;
 	if (shown || !isdir)
 		return;
-	Place place = place_of(view, dir, node_name(node), node->name_length);
+	Where place = place_of(view, dir, node_name(node), node->name_length);
 	Told gone = {.synthetic = true, .root = tree_root_of(dir)};
 	gone.initial = !gone.root->ready;
 	if (place.dir != NULL)
@@ -673,7 +757,7 @@ static const uint32_t always_told =
 
 void view_init(View *view, const ViewOptions *options)
 {
-	*view = (View){.options = *options};
+	*view = (View){.options = *options, .bound = options->most_queued};
 	view->options.ops |= always_told;
 	border_init(&view->border, &options->rules);
 }
@@ -686,6 +770,7 @@ void view_set_tree(View *view, Tree *tree)
 void view_clear(View *view)
 {
 	queue_clear(&view->queue);
+	fold_clear(&view->fold);
 	border_clear(&view->border);
 	*view = (View){0};
 }

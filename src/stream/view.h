@@ -10,6 +10,7 @@
 #define MOONWATCH_STREAM_VIEW_H
 
 #include "stream/border.h"
+#include "stream/fold.h"
 #include "stream/queue.h"
 #include "tree/tree.h"
 
@@ -27,11 +28,13 @@ struct View {
 	ViewOptions options;
 	Border border;
 	Queue queue;
+	Fold fold;    /* beyond the bound, in place of the queue */
+	size_t bound; /* of the queue: what was folded to more than half of it may grow to twice that */
 	bool left_hidden; /* what was put out of the way last was not shown */
 	bool muted;       /* paused: nothing is queued */
 	bool failed;      /* out of memory: an event was lost */
 	uint64_t sequence;
-	uint64_t coalesced; /* repeated in a row and told once */
+	uint64_t coalesced; /* repeated in a row and told once, or folded */
 	uint64_t told[OP_COUNT];
 };
 
@@ -41,6 +44,13 @@ void view_clear(View *view);
 /* From now on changes below the roots that the tree has now are told. */
 void view_set_ready(View *view);
 TreeSink view_sink(View *view);
+/* The next event for the reader, NULL where there is none; to be dropped from the queue. What was folded is told now. */
+const Item *view_first(View *view);
+/* How many events wait for the reader; where they are folded, about. */
+static inline size_t view_waiting(const View *view)
+{
+	return view->queue.count + fold_count(&view->fold);
+}
 /* The rules have changed for all below a directory: what is shown now and was not is told as created, and the other way
  * round; or silently. */
 void view_reconsider(View *view, Dir *dir, bool silently);
