@@ -182,10 +182,12 @@ uninstall:  ## remove what install put there
 		rm -f $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/}; done
 	@rm -f $(foreach pair,$(COMPLETION),$(DESTDIR)$(PREFIX)/share/$(lastword $(subst :, ,$(pair))))
 
-doc: deps-doc  ## the reference of the module as HTML, in BUILD/doc
-	@rm -rf $(BUILD)/doc && mkdir -p $(BUILD)/doc/source
+doc: deps-doc  ## the pages and the reference of every function as HTML, in BUILD/doc/html
+	@rm -rf $(BUILD)/doc && mkdir -p $(BUILD)/doc/source $(BUILD)/doc/pages
 	@$(LUA) doc/reference/generate.lua $(BUILD)/doc/source types/moonwatch.lua types/rules.lua types/testing.lua
-	@ldoc --fatalwarnings -q -c config.ld -d $(BUILD)/doc/html $(BUILD)/doc/source
+	@for page in doc/*.md; do sed 's/](\([a-z]*\.md\)/](\1.html/g' $$page > $(BUILD)/doc/pages/$${page##*/}; done
+	@{ cat config.ld; echo 'topics = { "$(abspath $(BUILD))/doc/pages" }'; } > $(BUILD)/doc/config.ld
+	@ldoc --fatalwarnings -q -f discount -c $(BUILD)/doc/config.ld -d $(BUILD)/doc/html $(BUILD)/doc/source
 	@echo $(BUILD)/doc/html/index.html
 
 # All that git does not ignore; without git, all that is there but what was built.

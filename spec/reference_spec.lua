@@ -7,7 +7,7 @@ describe("make doc", function()
       local build = helper.folder()
       local made = helper.run { "make", "--no-print-directory", "doc", "BUILD=" .. build, "MAKEFLAGS=" }
       assert.same({ status = 0, err = "" }, { status = made.status, err = made.err })
-      local page = helper.read(build .. "/doc/html/classes/moonwatch.watcher.html")
+      local page = helper.read(build .. "/doc/html/objects/moonwatch.watcher.html")
       assert.truthy(page:find("A barrier: true once all that happened before the call", 1, true))
       assert.truthy(helper.read(build .. "/doc/html/index.html"):find("moonwatch.rules", 1, true))
    end)

@@ -80,7 +80,8 @@ describe("the annotations", function()
       assert.same(functions_in(require "moonwatch.rules", "add add_chunk environment load new"),
          functions_of "moonwatch.rules")
       assert.same({ "load" }, functions_of "moonwatch.testing")
-      assert.same(functions_in(require "moonwatch.rules".log, "new set enabled level form wall write"), functions_of "moonwatch.log")
+      local log = require "moonwatch.rules".log
+      assert.same(functions_in(log, "new set enabled level form wall write"), functions_of "moonwatch.log")
    end)
 
    local function each_object(check)

@@ -18,7 +18,7 @@ local function split_type(text)
       if char:find "[%)%}%]>]" then depth = depth - 1 end
       if char == " " and depth == 0 then
          local before, after = text:sub(1, at - 1), text:sub(at + 1)
-         if before ~= "async" and not before:find "[|:,]%s*$" and not after:find "^%s*[|]" then
+         if not before:find "async$" and not before:find "[|:,]%s*$" and not after:find "^%s*[|]" then
             return before, (after:gsub("^%s+", ""))
          end
       end

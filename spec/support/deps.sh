@@ -71,6 +71,7 @@ peers) need_to_compare ;;
 doc)
 	need lua5.4 lua ''
 	need lua-ldoc command -v ldoc
+	need lua-discount sh -c 'find /usr/lib/*/lua /usr/local/lib/lua -name discount.so | grep -q .'
 	;;
 '')
 	need_to_test
