@@ -100,7 +100,9 @@ describe("select", function()
          return "done", 2
       end)
       assert.same({ task, true, "done", 2 }, { moonwatch.select { channel, task } })
-      assert.same({ interval, 1 }, { moonwatch.select { channel, interval } })
+      local source, ticks = moonwatch.select { channel, interval }
+      assert.equal(interval, source)
+      assert.is_true(ticks >= 1) -- a busy machine may have missed some: they are merged
       os.execute("kill -USR2 " .. helper.read("/proc/self/stat"):match "^%d+")
       assert.same({ signal, "USR2", 1 }, { moonwatch.select { channel, signal } })
    end)
