@@ -53,11 +53,11 @@ print(handle:getfd())
 handle = inotify.init()
 handle:addwatch(folder, inotify.IN_ALL_EVENTS)
 local child = io.popen("sleep 0.1; echo text > " .. folder .. "/late")                 -- blocks until then
-local events = handle:read()
-print(events[1].name)
+print(handle:read()[1].name)
 child:close()
-if events[#events].mask ~= inotify.IN_CLOSE_WRITE then                                 -- else all came at once
-   for event in handle:events() do if event.mask == inotify.IN_CLOSE_WRITE then break end end
+touch "last"
+for event in handle:events() do
+   if event.name == "last" and event.mask == inotify.IN_CLOSE_WRITE then break end
 end
 handle:close()
 ]]
