@@ -58,7 +58,7 @@ end
 function example.missing(found, interpreter)
    local module = found.title:match "Needs the Lua module (%w+)%."
    if module then
-      local probe = ("%s -e 'require \"%s\"' 2>/dev/null"):format(quote(interpreter or "lua5.4"), module)
+      local probe = ("echo 'require \"%s\"' | %s /dev/stdin 2>/dev/null"):format(module, quote(interpreter or "lua5.4"))
       return not os.execute(probe) and "the Lua module " .. module or nil
    end
    local program = found.title:match "Needs (%w+)%."
