@@ -218,7 +218,7 @@ end
 
 local EACH = { name = "inotify object, each", argv = function(dir) return module("inotify_each", dir, 12000) end }
 local HANDLER = { name = "inotify object, handler", argv = function(dir) return module("inotify_handler", dir, 12000) end }
-local READ = { name = "inotify object, read", argv = function(dir) return module("inotify_read", dir, 12000) end }
+local READ = { name = "inotify object, read", limit = true, argv = function(dir) return module("inotify_read", dir, 12000) end }
 
 figure("burst", {
    title = "burst of 12,000 events into an inotify object",
@@ -469,21 +469,48 @@ figure("idle-host", {
 
 -- Printing --------------------------------------------------------------------------------------------------------------
 
+local page = {} -- the same lines for doc/performance.md
+
+local function put(name, value, unit, ratio, target, verdict)
+   local function number(n, format) return n and format:format(n) or "" end
+   print(("   %-34s %10.1f %-10s %8s  %s"):format(name, value, unit, number(ratio, "%.2f x"),
+      target and ("(at most %s: %s)"):format(target, verdict) or ""))
+   page[#page + 1] = ("| %s | %.4g %s | %s | %s |"):format(name, value, unit, number(ratio, "%.2f"),
+      target and target .. (verdict == "met" and "" or ", **missed**") or "")
+end
+
+local function print_title(figure_)
+   print(("%s: %s"):format(figure_.name, figure_.title))
+   page[#page + 1] = ("\n%s (`%s`)\n\n| | | × the first | at most |\n| --- | --- | --- | --- |"):format(
+      figure_.title:gsub("^%l", string.upper), figure_.name)
+end
+
 local function print_row(name, value, unit, ratio, target, message)
    if not value then
       print(("   %-34s %s"):format(name, (message or "failed"):match "^[^\n]*"))
       return
    end
-   local verdict = target and (" (at most %.2f: %s)"):format(target, ratio <= target and "met" or "MISSED") or ""
-   print(("   %-34s %10.1f %-10s %6.2f x%s"):format(name, value, unit, ratio, verdict))
+   put(name, value, unit, ratio, target and ("%.2f"):format(target), target and (ratio <= target and "met" or "MISSED"))
 end
 
 local function print_whole(figure_)
    figure_.run(function(name, value, message, target)
       if not value then return print_row(name, nil, nil, nil, nil, message) end
-      local verdict = target and (" (at most %.1f: %s)"):format(target, value <= target and "met" or "MISSED") or ""
-      print(("   %-34s %10.1f %-10s%s"):format(name, value, figure_.unit, verdict))
+      put(name, value, figure_.unit, nil, target and ("%.4g"):format(target),
+         target and (value <= target and "met" or "MISSED"))
    end)
+end
+
+-- Between the two marks of doc/performance.md.
+local function write_page(path)
+   local file = assert(io.open(path))
+   local text = file:read "a"
+   file:close()
+   local head, tail = text:match "^(.-<!%-%- figures %-%->\n).-(<!%-%- end of figures %-%->.*)$"
+   assert(head, path .. " has no marks for the figures")
+   file = assert(io.open(path, "w"))
+   file:write(head, table.concat(page, "\n"), "\n\n", tail)
+   file:close()
 end
 
 local function compare(figure_)
@@ -522,7 +549,7 @@ pipe:close()
 local ok, message = pcall(with_watches, 250000, function()
    for _, figure_ in ipairs(figures) do
       if wanted(figure_.name) then
-         print(("%s: %s"):format(figure_.name, figure_.title));
+         print_title(figure_);
          (figure_.whole and print_whole or compare)(figure_)
          io.stdout:flush()
       end
@@ -530,3 +557,4 @@ local ok, message = pcall(with_watches, 250000, function()
 end)
 os.execute("rm -rf " .. quote(scratch))
 if not ok then error(message, 0) end
+if (os.getenv "WRITE" or "") ~= "" and #arg == 0 then write_page "doc/performance.md" end
