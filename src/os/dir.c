@@ -66,8 +66,10 @@ static int open_stepwise(int parent_fd, const char *relative)
 	return fd;
 }
 
-static int open_chunk(int parent_fd, const char *relative)
+static int open_chunk(int parent_fd, const char *relative, bool follow)
 {
+	if (follow)
+		return dir_open_follow(parent_fd, relative);
 	struct open_how how = {
 		.flags = OPEN_DIRECTORY,
 		.resolve = RESOLVE_NO_SYMLINKS,
@@ -94,7 +96,7 @@ static size_t chunk_length(const char *relative, size_t length)
 	return length;
 }
 
-int dir_open_below(int parent_fd, const char *relative, size_t length)
+int dir_open_below(int parent_fd, const char *relative, size_t length, bool follow)
 {
 	char chunk[PATH_MAX];
 	int fd = parent_fd;
@@ -102,7 +104,7 @@ int dir_open_below(int parent_fd, const char *relative, size_t length)
 		size_t head = chunk_length(relative, length);
 		memcpy(chunk, relative, head);
 		chunk[head] = '\0';
-		int next = open_chunk(fd, chunk);
+		int next = open_chunk(fd, chunk, follow);
 		if (fd != parent_fd)
 			close(fd);
 		if (next < 0)

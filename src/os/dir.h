@@ -39,6 +39,7 @@ typedef struct DirEntry {
 	size_t name_length;
 	uint64_t ino; /* at a mount point that of the directory below */
 	FileType type;
+	bool linked; /* set by the caller: a link that is followed; inode and type are its target's */
 } DirEntry;
 
 /* A whole listing in memory: read first, then walked. */
@@ -50,8 +51,9 @@ typedef struct DirListing {
 int dir_open_root(const char *path);           /* links on the way are followed */
 int dir_open(int parent_fd, const char *name); /* ELOOP or ENOTDIR where the name is no directory */
 int dir_open_follow(int parent_fd, const char *name);
-/* `relative` may have many components, none of them a link; longer than PATH_MAX is fine. Length 0 is misuse. */
-int dir_open_below(int parent_fd, const char *relative, size_t length);
+/* `relative` may have many components, none of them a link unless `follow`; longer than PATH_MAX is fine. Length 0 is
+ * misuse. */
+int dir_open_below(int parent_fd, const char *relative, size_t length, bool follow);
 int dir_identify(int fd, Identity *identity);
 int dir_look(int parent_fd, const char *name, FileInfo *info); /* not following a link */
 int dir_look_follow(int parent_fd, const char *name, FileInfo *info);

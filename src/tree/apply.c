@@ -221,9 +221,20 @@ static void apply_content(Tree *tree, Dir *dir, const Record *record)
 		tree_scan_later(tree, dir_of(node), 0);
 }
 
+/* Whether a link leads to a directory that is entered is for the listing to say. */
+static bool may_be_followed(Tree *tree, Dir *dir, const Record *record)
+{
+	if (!tree->options.follow || is_dir_record(record) ||
+		!(record->mask & (NOTIFY_CREATE | NOTIFY_MOVED_TO)))
+		return false;
+	return look_at(tree, dir, record->name, record->name_length).type == TYPE_LINK;
+}
+
 static void apply(Tree *tree, Dir *dir, const Record *record)
 {
-	if (record->mask & NOTIFY_CREATE)
+	if (may_be_followed(tree, dir, record))
+		mend(tree, dir);
+	else if (record->mask & NOTIFY_CREATE)
 		apply_create(tree, dir, record);
 	else if (record->mask & NOTIFY_DELETE)
 		apply_delete(tree, dir, record);
@@ -273,6 +284,8 @@ static void drop(Tree *tree, Dir *dir, const Record *record)
 static void record_self(Tree *tree, Dir *dir, const Record *record)
 {
 	Told like = like_of(record);
+	if (dir->linked && (record->mask & (NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF)))
+		mend(tree, dir->entry.parent);
 	if (dir->entry.parent != NULL)
 		return;
 	if (record->mask & (NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF | NOTIFY_UNMOUNT))
@@ -406,6 +419,8 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 	before_move(tree, node, to_dir, &pair->to);
 	note_last(tree, old != NULL ? from_dir : NULL, to_dir, pair);
 	tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
+	if (may_be_followed(tree, to_dir, &pair->to))
+		mend(tree, to_dir);
 }
 
 void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)

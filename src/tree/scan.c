@@ -158,7 +158,8 @@ static int open_whole(const Dir *dir)
 	if (top < 0 || dir->entry.parent == NULL)
 		return top;
 	Text *path = relative_path(dir);
-	int fd = path != NULL ? dir_open_below(top, path->bytes, path->length) : -ENOMEM;
+	bool follow = tree_root_of(dir)->tree->options.follow;
+	int fd = path != NULL ? dir_open_below(top, path->bytes, path->length, follow) : -ENOMEM;
 	text_free(path);
 	close(top);
 	return fd;
@@ -169,7 +170,7 @@ static int open_in_parent(int parent_fd, const Dir *dir)
 	char name[256];
 	memcpy(name, node_name(&dir->entry), dir->entry.name_length);
 	name[dir->entry.name_length] = '\0';
-	return dir_open(parent_fd, name);
+	return dir->linked ? dir_open_follow(parent_fd, name) : dir_open(parent_fd, name);
 }
 
 static Identity identity_of(const Dir *dir)
@@ -283,7 +284,8 @@ static int claim(Tree *tree, Dir *dir, int fd)
 	bool spent = options->most_watches > 0 && tree->watches >= options->most_watches && !had;
 	if (spent || tree->full)
 		return -ENOSPC;
-	uint32_t mask = needed_mask | options->mask | (dir->entry.parent == NULL ? top_mask : 0);
+	bool alone = dir->entry.parent == NULL || dir->linked;
+	uint32_t mask = needed_mask | options->mask | (alone ? top_mask : 0);
 	int error = hub_claim(tree->hub, fd, mask, &dir->claim);
 	tree->watches += (dir->claim.wd >= 0) - (size_t)had;
 	return error;
@@ -511,7 +513,7 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
  * a record that says so. */
 static bool is_what_was_listed(const Dir *dir, const Dir *parent, const DirEntry *entry)
 {
-	return dir->dev != parent->dev || dir->entry.ino == entry->ino ||
+	return entry->linked || dir->dev != parent->dev || dir->entry.ino == entry->ino ||
 		hub_caught_up(tree_root_of(parent)->tree->hub);
 }
 
@@ -547,6 +549,7 @@ static Node *adopt(
 	}
 	Dir *dir = dir_of(node);
 	dir->tree = tree->index;
+	dir->linked = entry->linked;
 	dir->pruned = !may_enter(tree, parent, node);
 	if (dir->pruned || !tree->ready)
 		return insert_dir(tree, parent, dir, like);
@@ -699,18 +702,34 @@ static void found_dir(Scan *scan, Node *node, const DirEntry *entry)
 		found_new(scan, entry);
 		return;
 	}
+	dir->linked = entry->linked;
 	if (scan->deep)
 		tree_scan_later(scan->tree, dir, scan->how);
 	else if (!dir->listed || dir->rewatch)
 		tree_scan_later(scan->tree, dir, 0);
 }
 
-static FileType type_of(const Scan *scan, const DirEntry *entry)
+/* A link into a directory that it lies in is a link and nothing more. */
+static bool is_loop(const Dir *dir, Identity target)
+{
+	while (dir != NULL && !(dir->dev == (uint32_t)target.dev && dir->entry.ino == target.ino))
+		dir = dir->entry.parent;
+	return dir != NULL;
+}
+
+/* Fills what the listing leaves open, and follows links to directories where that was asked for. */
+static void resolve(const Scan *scan, DirEntry *entry)
 {
 	FileInfo info;
-	if (entry->type != TYPE_UNKNOWN || dir_look(scan->fd, entry->name, &info) < 0)
-		return entry->type;
-	return info.type;
+	if (entry->type == TYPE_UNKNOWN && dir_look(scan->fd, entry->name, &info) == 0)
+		entry->type = info.type;
+	if (!scan->tree->options.follow || entry->type != TYPE_LINK ||
+		dir_look_follow(scan->fd, entry->name, &info) < 0 || info.type != TYPE_DIRECTORY ||
+		is_loop(scan->dir, info.identity))
+		return;
+	entry->type = TYPE_DIRECTORY;
+	entry->ino = info.identity.ino;
+	entry->linked = true;
 }
 
 static bool differs_in_type(const Node *node, const DirEntry *entry)
@@ -731,7 +750,7 @@ static bool contradicts(Scan *scan)
 		if (node == NULL)
 			continue;
 		known++;
-		entry.type = type_of(scan, &entry);
+		resolve(scan, &entry);
 		if (differs_in_type(node, &entry))
 			return true;
 		bool other = node->ino != 0 && node->ino != entry.ino;
@@ -743,7 +762,7 @@ static bool contradicts(Scan *scan)
 
 static void found(Scan *scan, DirEntry *entry)
 {
-	entry->type = type_of(scan, entry);
+	resolve(scan, entry);
 	Node *node = children_find(scan->dir, entry->name, entry->name_length);
 	if (node == NULL) {
 		found_new(scan, entry);
