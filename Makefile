@@ -88,7 +88,7 @@ $(BUILD)/gen/embedded.o: $(BUILD)/gen/embedded.c
 
 -include $(DRIVERS:=.d) $(OBJECTS:.o=.d) $(HOST_OBJ:.o=.d) $(EMBEDDED:.o=.d)
 
-deps deps-run deps-test deps-check deps-bench deps-doc:
+deps deps-run deps-test deps-check deps-bench deps-doc deps-deb:
 	@sh spec/support/deps.sh $(patsubst deps-%,%,$(filter-out deps,$@))
 
 run: deps-run  ## build, then show the first example at work on a real folder
@@ -204,6 +204,17 @@ src-rock: dist  ## the same as a rock that is built without a network
 	@zip -q -X -j $(BUILD)/dist/$(RELEASE)-1.src.rock rocks/$(RELEASE)-1.rockspec $(DIST)
 	@echo $(BUILD)/dist/$(RELEASE)-1.src.rock
 
+# As Debian lays things out; see dist/debian.
+DEB_LIB = /usr/lib/$(shell dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null)
+DEB_DIR = $(BUILD)/dist
+deb: deps-deb  ## a Debian package of the tree, in BUILD/dist
+	$(submake) all
+	@rm -rf $(DEB_DIR)/stage && mkdir -p $(DEB_DIR)/stage
+	+@$(MAKE) --no-print-directory -s install DESTDIR=$(DEB_DIR)/stage PREFIX=/usr LIBDIR=$(DEB_LIB)/lua/$(LUA_V) \
+		ARCHDIR=$(DEB_LIB) UNITDIR=/usr/lib/systemd/system
+	@sh dist/debian/build.sh $(DEB_DIR)/stage $(VERSION) $(DEB_DIR)
+	@rm -rf $(DEB_DIR)/stage
+
 rocks:  ## write the rockspecs' list of Lua files anew
 	@for rock in rocks/*.rockspec; do $(LUA) rocks/update.lua $$rock $(LUA_SOURCES) || exit 1; done
 
@@ -217,5 +228,5 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .DELETE_ON_ERROR:
-.PHONY: doc dist src-rock all module run test check sanitize torture torture-tools bench install uninstall rocks format clean help \
-	deps deps-run deps-test deps-check deps-bench deps-doc
+.PHONY: doc dist src-rock deb all module run test check sanitize torture torture-tools bench install uninstall rocks format clean help \
+	deps deps-run deps-test deps-check deps-bench deps-doc deps-deb

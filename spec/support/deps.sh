@@ -3,7 +3,7 @@
 #
 # deps.sh - installs from Debian's packages what a make target needs and the machine lacks.
 #
-#     sh spec/support/deps.sh run|test|check|bench|doc|peers
+#     sh spec/support/deps.sh run|test|check|bench|doc|deb|peers
 #
 # A line is a package and a command that succeeds where the thing is there, however it came. Where all is there nothing
 # is asked of the network and nothing is updated. As root, or by sudo; otherwise one line says what to install.
@@ -68,6 +68,11 @@ test) need_to_test ;;
 check) need_to_check ;;
 bench) need_to_run ;;
 peers) need_to_compare ;;
+deb)
+	need_to_run
+	need dpkg-dev command -v dpkg-shlibdeps
+	need xz-utils command -v xz
+	;;
 doc)
 	need lua5.4 lua ''
 	need lua-ldoc command -v ldoc
