@@ -59,15 +59,16 @@ local function add_up(rows)
 end
 
 local function print_rows(rows, count)
-   local lines = {}
+   local lines, jobs = {}, 0
    for _, row in ipairs(rows) do
       lines[#lines + 1] = row.words
+      if not row.watch then jobs = jobs + 1 end
       if row.watch then
          lines[#lines + 1] = ("   on %s; %s"):format(table.concat(row.on, ", "), row.problem and "cannot be watched: "
             .. exit.escape(row.problem) or supervise.directories(row.directories))
       end
    end
-   lines[#lines + 1] = ("%d rule%s, %s: %s"):format(#rows, #rows == 1 and "" or "s", supervise.directories(count),
+   lines[#lines + 1] = ("%s, %s: %s"):format(supervise.rules(#rows - jobs, jobs), supervise.directories(count),
       survey.verdict(count))
    exit.print(table.concat(lines, "\n") .. "\n")
 end

@@ -40,10 +40,6 @@ function Host:load()
    return set
 end
 
-local function count_of(count, word)
-   return count == 1 and "1 " .. word or count .. " " .. word .. "s"
-end
-
 -- The watchers at work, one for each of the places that rules share.
 function Host:watchers()
    local largest = {}
@@ -65,8 +61,11 @@ function Host:sum(name)
 end
 
 function Host:summary()
-   return ("watching %s for %s"):format(supervise.directories(self:sum "directories"),
-      count_of(#self.set.rules, "rule"))
+   local all, jobs = self.set.rules, 0
+   for _, rule in ipairs(all) do
+      if not rule.watch then jobs = jobs + 1 end
+   end
+   return ("watching %s for %s"):format(supervise.directories(self:sum "directories"), supervise.rules(#all - jobs, jobs))
 end
 
 -- The first line is for people who wait for it, whatever the log's level is.

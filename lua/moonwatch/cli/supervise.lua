@@ -55,6 +55,15 @@ function supervise.directories(count)
    return count == 1 and "1 directory" or count .. " directories"
 end
 
+local function count_of(number, word)
+   return ("%d %s%s"):format(number, word, number == 1 and "" or "s")
+end
+
+--- The words for a number of rules, and of jobs where there are any.
+function supervise.rules(rules, jobs)
+   return count_of(rules, "rule") .. (jobs > 0 and " and " .. count_of(jobs, "job") or "")
+end
+
 -- A line that is written over itself, on a terminal only.
 local function progress(watchers)
    local count = 0
