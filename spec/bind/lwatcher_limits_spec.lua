@@ -99,6 +99,16 @@ checked
       assert.equal("nil\ttrue\ttrue\tnil\n0\n", out)
    end)
 
+   it("of instances names that limit", function()
+      local before = { "unshare", "--user", "--map-root-user", "sh", "-c",
+         'echo 0 > /proc/sys/user/max_inotify_instances && exec "$@"', "sh" }
+      local out = inside(before, [=[
+   local watcher, message, code = moonwatch.watch "/tmp"
+   print(watcher, message:match "fs.inotify.%S+", code == moonwatch.errno.EMFILE)
+]=])
+      assert.equal("nil\tfs.inotify.max_user_instances\ttrue\n", out)
+   end)
+
    it("of one's own may be an error too", function()
       local s = scene.new()
       for i = 1, 30 do helper.mkdir(("%s/d%d"):format(s.R, i)) end

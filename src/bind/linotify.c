@@ -21,6 +21,7 @@
 
 #include "base/nearest.h"
 #include "bind/levent.h"
+#include "bind/llimits.h"
 #include "os/limits.h"
 
 /* What is held for readers that do not come, where handlers make us read on: the kernel's own bound. */
@@ -580,18 +581,6 @@ static void read_options(lua_State *L, int index, bool *inheritable, bool *coale
 	}
 }
 
-static int open_failed(lua_State *L, int error)
-{
-	char text[512];
-	if (error == ENFILE)
-		return bind_failf(L, EMFILE,
-			"inotify: this process has as many descriptors open as it may (see ulimit -n)");
-	if (error != EMFILE)
-		return bind_fail(L, "inotify", error);
-	limits_explain(text, sizeof text, LIMIT_USER_INSTANCES, 1);
-	return bind_failf(L, EMFILE, "inotify: %s", text);
-}
-
 static void prepare(lua_State *L, Inotify *self, int object)
 {
 	self->fd = self->poll_fd = -1;
@@ -622,7 +611,7 @@ static int l_inotify(lua_State *L)
 		return luaL_error(L, "not enough memory");
 	self->fd = notify_open(inheritable);
 	if (self->fd < 0)
-		return open_failed(L, -self->fd);
+		return limits_open_failed(L, -self->fd);
 	self->open = true;
 	return 1;
 }

@@ -100,6 +100,18 @@ static const luaL_Reg functions[] = {
 	{NULL, NULL},
 };
 
+int limits_open_failed(lua_State *L, int error)
+{
+	char text[512];
+	if (error == ENFILE)
+		return bind_failf(L, EMFILE,
+			"inotify: this process has as many descriptors open as it may (see ulimit -n)");
+	if (error != EMFILE)
+		return bind_fail(L, "inotify", error);
+	limits_explain(text, sizeof text, LIMIT_USER_INSTANCES, 1);
+	return bind_failf(L, EMFILE, "inotify: %s", text);
+}
+
 int open_limits(lua_State *L)
 {
 	luaL_setfuncs(L, functions, 0);

@@ -9,4 +9,7 @@
 
 int open_limits(lua_State *L);
 
+/* nil, message, errno for an inotify instance that could not be opened: the limit is named. `error` is positive. */
+int limits_open_failed(lua_State *L, int error);
+
 #endif

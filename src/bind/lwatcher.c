@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "bind/levent.h"
+#include "bind/llimits.h"
 #include "bind/lpattern.h"
 #include "bind/lsettle.h"
 #include "bind/lwatcher_state.h"
@@ -825,7 +826,7 @@ static int l_watcher(lua_State *L)
 	view.rules.ignore = get_pattern(L, "ignore");
 	int error = watch_open(&watcher->watch, loop, &tree, &view);
 	if (error < 0)
-		return bind_fail(L, "inotify", -error);
+		return limits_open_failed(L, -error);
 	return 1;
 }
 
