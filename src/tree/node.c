@@ -184,3 +184,25 @@ void children_flatten(Dir *dir)
 	children_clear(dir);
 	dir->first = list;
 }
+
+bool dirs_push(Dir ***list, size_t *count, size_t *size, Dir *dir)
+{
+	if (*count == *size) {
+		size_t grown_size = *size ? *size * 2 : 64;
+		Dir **grown = realloc(*list, grown_size * sizeof(Dir *));
+		if (grown == NULL)
+			return false;
+		*list = grown;
+		*size = grown_size;
+	}
+	(*list)[(*count)++] = dir;
+	return true;
+}
+
+void children_clear_seen(const Dir *dir)
+{
+	ChildCursor cursor;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor))
+		node->seen = false;
+}

@@ -110,11 +110,15 @@ int node_rename(Pool *pool, Node *dir, const char *name,
 	size_t length); /* of a directory that is in no list; -ENOMEM */
 
 size_t children_hash(const char *name, size_t length);
+/* Appends to a growing array; false out of memory. */
+bool dirs_push(Dir ***list, size_t *count, size_t *size, Dir *dir);
+
 Node *children_find(const Dir *dir, const char *name, size_t length);
 void children_add(Dir *dir, Node *node); /* the name must not be there yet */
 void children_remove(Dir *dir, Node *node);
 void children_clear(Dir *dir); /* frees the table; there are no children left */
 Node *children_start(const Dir *dir, ChildCursor *cursor);
+void children_clear_seen(const Dir *dir); /* no child counts as seen by a listing */
 Node *children_next(const Dir *dir, ChildCursor *cursor);
 /* Gives the table up for a plain list, so that taking out the first child again and again costs the same each time. */
 void children_flatten(Dir *dir);

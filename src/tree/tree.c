@@ -541,3 +541,23 @@ int tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const To
 	tree_tell(tree, OP_MOVE, b_dir, there, &told);
 	return 0;
 }
+
+/* --- all directories ------------------------------------------------------------------------------------------------ */
+
+void tree_visit_dirs(Tree *tree, Dir *top, TreeVisit *visit, uint64_t argument)
+{
+	Dir **stack = NULL;
+	size_t count = 0, size = 0;
+	Dir *dir = top;
+	do {
+		ChildCursor cursor;
+		visit(tree, dir, argument);
+		for (Node *node = children_start(dir, &cursor); node != NULL;
+			 node = children_next(dir, &cursor)) {
+			if (node_is_dir(node) && !dirs_push(&stack, &count, &size, dir_of(node)))
+				tree_visit_dirs(tree, dir_of(node), visit, argument);
+		}
+		dir = count > 0 ? stack[--count] : NULL;
+	} while (dir != NULL);
+	free(stack);
+}

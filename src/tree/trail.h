@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * trail.h - directories of the index on the disk, for the scan. tree_open_dir and its kin are in tree.h.
+ */
+#ifndef MOONWATCH_TREE_TRAIL_H
+#define MOONWATCH_TREE_TRAIL_H
+
+#include "tree/tree.h"
+
+int trail_open_whole(const Dir *dir); /* by the whole path, unproven; the caller closes */
+int trail_open_child(int parent_fd, const Dir *dir); /* by its name; the same */
+Identity trail_identity(const Dir *dir);
+/* 0 where the descriptor is the directory, else -ESTALE; one never opened before is what is found. */
+int trail_prove(Dir *dir, int fd);
+bool trail_is_at_its_place(const Dir *dir);
+
+#endif

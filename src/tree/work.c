@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * work.c - what is to be scanned, in which order and when.
+ *
+ * A scan begins only when all records that exist have been handed on: then index and disk differ by nothing but what
+ * nobody was told, and what happens during the scan comes behind it.
+ */
+#include "tree/work.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "tree/recover.h"
+#include "tree/scan.h"
+#include "tree/watching.h"
+
+#define RETRY_DELAY 1.0 /* seconds */
+
+/* --- the lists of directories that wait -------------------------------------------------------------------------- */
+
+void tree_scan_later(Tree *tree, Dir *dir, unsigned how)
+{
+	if (dir->pruned || dir->dead)
+		return;
+	dir->deep |= (how & SCAN_DEEP) != 0;
+	dir->rewatch |= (how & SCAN_REWATCH) != 0;
+	dir->compare |= (how & SCAN_COMPARE) != 0;
+	if (!dir->pending)
+		dir->pending = dirs_push(&tree->pending, &tree->pending_count, &tree->pending_size, dir);
+	if (!dir->pending)
+		tree->starved = true;
+}
+
+static void defer(Tree *tree, Dir *dir)
+{
+	if (dir->pending || dir->dead)
+		return;
+	dir->pending = dirs_push(&tree->deferred, &tree->deferred_count, &tree->deferred_size, dir);
+	if (!dir->pending)
+		tree->starved = true;
+}
+
+void tree_retry(Tree *tree, Dir *dir)
+{
+	defer(tree, dir);
+	if (tree->retry_at == 0)
+		tree->retry_at = tree->hub->now + RETRY_DELAY;
+}
+
+/* The directory is not where the index has it, and records that may say why are still unread. */
+void work_wait_for_records(Tree *tree, Dir *dir)
+{
+	defer(tree, dir);
+	tree->deferred_until = hub_position(tree->hub);
+}
+
+static void resume_deferred(Tree *tree)
+{
+	if (tree->deferred_count == 0 || tree->hub->done < tree->deferred_until)
+		return;
+	if (tree->retry_at != 0 && tree->hub->now < tree->retry_at)
+		return;
+	tree->retry_at = 0;
+	while (tree->deferred_count > 0) {
+		Dir *dir = tree->deferred[--tree->deferred_count];
+		dir->pending = false;
+		if (dir->dead)
+			node_free(&tree->pool, &dir->entry);
+		else
+			tree_scan_later(tree, dir, 0);
+	}
+}
+
+static void free_dead(Tree *tree, Dir **list, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (list[i]->dead)
+			node_free(&tree->pool, &list[i]->entry);
+	}
+}
+
+void tree_drop_dead(Tree *tree)
+{
+	free_dead(tree, tree->pending, tree->pending_count);
+	free_dead(tree, tree->deferred, tree->deferred_count);
+	tree->pending_count = tree->deferred_count = 0;
+}
+
+/* --- all that wait ------------------------------------------------------------------------------------------------------ */
+
+static double monotonic(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void tree_check_roots(Tree *tree)
+{
+	tree->checks = false;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->check)
+			way_check(tree->roots[i]);
+	}
+}
+
+static void settled(Tree *tree)
+{
+	tree->gap = 0;
+	recovery_ended(tree);
+	if (tree->limit_reached && !tree->limit_told && tree->root_count > 0) {
+		tree->limit_told = true;
+		tree_tell_root(tree, OP_UNWATCHED, tree->roots[0], ENOSPC);
+	}
+	if (tree->polled == 0 && !tree->options.poll)
+		tree->limit_reached = tree->limit_told = false;
+	if (tree->poll_at == 0 && watching_has_unsure_root(tree))
+		tree->poll_at = tree->hub->now + tree->options.interval;
+}
+
+/* Something could not be noted for later, for want of memory: so everything is looked at again. */
+static void recover_starved(Tree *tree)
+{
+	if (tree->retry_at == 0)
+		tree->retry_at = tree->hub->now + RETRY_DELAY;
+	if (tree->hub->now < tree->retry_at)
+		return;
+	tree->starved = false;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->top != NULL)
+			tree_scan_later(tree, tree->roots[i]->top, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
+	}
+}
+
+bool tree_work(Tree *tree, double until)
+{
+	if (tree->starved)
+		recover_starved(tree);
+	if (tree->checks)
+		tree_check_roots(tree);
+	resume_deferred(tree);
+	watching_poll_if_due(tree);
+	tree->behind = false;
+	if (recovery_waits(tree))
+		return false;
+	double began = tree->recovery.running ? monotonic() : 0;
+	while (tree->pending_count > 0) {
+		if (tree->ready && !hub_caught_up(tree->hub)) {
+			tree->behind = true;
+			break;
+		}
+		Dir *dir = tree->pending[--tree->pending_count];
+		dir->pending = false;
+		if (dir->dead)
+			node_free(&tree->pool, &dir->entry);
+		else if (!dir->pruned)
+			scan_dir(tree, dir);
+		if (monotonic() >= until)
+			break;
+	}
+	tree_close_trail(tree);
+	if (tree->recovery.running)
+		tree->recovery.spent += monotonic() - began;
+	if (tree_is_settled(tree))
+		settled(tree);
+	return tree->pending_count > 0 || tree->checks;
+}
+
+bool tree_is_settled(const Tree *tree)
+{
+	return tree->pending_count == 0 && tree->deferred_count == 0 && !tree->checks &&
+		tree->recovery.due_at == 0;
+}
+
+static double earlier(double a, double b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+double tree_deadline(const Tree *tree)
+{
+	return earlier(tree->recovery.due_at, earlier(tree->retry_at, tree->poll_at));
+}
