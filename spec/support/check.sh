@@ -68,6 +68,15 @@ named_files() {
 	return $bad
 }
 
+# The map of the C side names each of its files.
+mapped_files() {
+	bad=0
+	for file in src/*/*.c; do
+		grep -qF "| \`${file##*/}\` |" src/README.md || { echo "src/README.md does not name $file"; bad=1; }
+	done
+	return $bad
+}
+
 # References to pages that are not installed here are no fault.
 manual_pages() {
 	command -v mandoc >/dev/null || return 0
@@ -91,6 +100,7 @@ check "luacheck" lua_lint
 check "cppcheck" c_lint
 check "further warnings" c_warnings
 check "files named in the documentation" named_files
+check "files named in the map" mapped_files
 check "manual pages" manual_pages
 check "licence lines" licences
 check "no paths of one machine" no_machine_paths
