@@ -235,7 +235,7 @@ const char *bind_checkpath(lua_State *L, int index, size_t *length)
 	size_t size;
 	const char *path = luaL_checklstring(L, index, &size);
 	if (memchr(path, '\0', size) != NULL)
-		bind_misuse(L, "bad argument #%d: a path must not contain a NUL byte", index);
+		bind_misuse(L, "a path must not contain a NUL byte");
 	if (length != NULL)
 		*length = size;
 	return path;
@@ -247,8 +247,7 @@ double bind_opttimeout(lua_State *L, int index)
 		return -1;
 	double timeout = luaL_checknumber(L, index);
 	if (!(timeout >= 0))
-		bind_misuse(
-			L, "bad argument #%d: a timeout is nil or a number of seconds from 0 up", index);
+		bind_misuse(L, "a timeout is nil or a number of seconds from 0 up, not %f", timeout);
 	return isinf(timeout) ? -1 : timeout;
 }
 
