@@ -517,7 +517,9 @@ function watcher:resume() end
 ---@return integer? errno
 function watcher:rescan(path, timeout) end
 
----Counters: directories, entries, watches, polled, events, ops, coalesced, overflows, rescans, queued, memory.
+---Counters: directories, entries, watches, polled, events, synthetic, ops, coalesced, overflows, rescans, queued, memory;
+---of the kernel's records that were handed to it: records = delivered + merged + filtered + dropped; the same over all
+---watchers: all.handed = all.delivered + ..., where the kernel gave all.records, of them all.unclaimed for watches given up.
 ---@return table<string, any>
 function watcher:stats() end
 

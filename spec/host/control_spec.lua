@@ -195,6 +195,22 @@ describe("moonwatch status", function()
       assert.same({ done = 0, failed = 0 }, status.reloads)
    end)
 
+   it("says what became of the kernel's records, and so do the metrics", function()
+      local dir = folder 'rule "show" { watch = "in", settle = 0.02, match = "*1", run = { "true" } }'
+      start(dir)
+      for i = 1, 200 do helper.write(dir .. "/in/" .. i, "") end
+      assert.equal(0, ask(dir, "wait").status)
+      local records = dkjson.decode(ask(dir, "status", "--json").out).records
+      assert.is_true(records.read > 300 and records.delivered > 0 and records.filtered > records.delivered)
+      assert.equal(records.handed, records.delivered + records.merged + records.filtered + records.dropped)
+      assert.equal(records.read, records.handed + records.unclaimed)
+      local metrics = ask(dir, "metrics").out
+      assert.matches(("\nmoonwatch_records_total %d\n"):format(records.read), metrics)
+      assert.matches(("\nmoonwatch_record_fates_total{fate=\"filtered\"} %d\n"):format(records.filtered), metrics)
+      assert.matches(("\nrecords %d: delivered %d, merged %d, filtered %d, part of a listing %d\n"):format(records.handed,
+         records.delivered, records.merged, records.filtered, records.dropped), ask(dir, "status").out)
+   end)
+
    it("goes on with --watch, with the busiest folders", function()
       local dir = folder()
       start(dir)
@@ -344,6 +360,10 @@ describe("a host under a storm", function()
          request '{"verb":"status"}'
       end)
       assert.is_true(slowest < 1, ("%.3f s"):format(slowest))
+      local records = status.records
+      assert.same({ records.read, records.handed }, { records.handed + records.unclaimed,
+         records.delivered + records.merged + records.filtered + records.dropped })
+      assert.equal(records.delivered, status.watching.events)
       assert.equal(status.watching.events, status.events)
       assert.equal(0, status.watching.queued)
       assert.is_true(status.events >= 30000)

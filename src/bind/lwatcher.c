@@ -632,6 +632,26 @@ static void set_count(lua_State *L, const char *name, size_t value)
 	lua_setfield(L, -2, name);
 }
 
+/* Into the table on top. Returns the sum. */
+static uint64_t set_fates(lua_State *L, const uint64_t *fates)
+{
+	set_count(L, "delivered", fates[FATE_DELIVERED]);
+	set_count(L, "merged", fates[FATE_MERGED]);
+	set_count(L, "filtered", fates[FATE_FILTERED]);
+	set_count(L, "dropped", fates[FATE_DROPPED]);
+	return fates[FATE_DELIVERED] + fates[FATE_MERGED] + fates[FATE_FILTERED] + fates[FATE_DROPPED];
+}
+
+/* The same of all watchers of the loop. */
+static void set_all(lua_State *L, const Hub *hub)
+{
+	lua_createtable(L, 0, 7);
+	set_count(L, "records", hub->records);
+	set_count(L, "unclaimed", hub->unclaimed);
+	set_count(L, "handed", set_fates(L, hub->fates));
+	lua_setfield(L, -2, "all");
+}
+
 static int l_stats(lua_State *L)
 {
 	Watcher *watcher = watcher_check(L);
@@ -640,7 +660,9 @@ static int l_stats(lua_State *L)
 		return bind_closed(L);
 	const Tree *tree = watch->tree;
 	uint64_t events = 0;
-	lua_createtable(L, 0, 12);
+	lua_createtable(L, 0, 19);
+	set_count(L, "records", set_fates(L, tree->fates));
+	set_all(L, tree->hub);
 	lua_newtable(L);
 	for (int op = OP_CREATE; op < OP_COUNT; op++) {
 		set_count(L, event_op_name((EventOp)op), watch->view.told[op]);
@@ -648,6 +670,7 @@ static int l_stats(lua_State *L)
 	}
 	lua_setfield(L, -2, "ops");
 	set_count(L, "events", events);
+	set_count(L, "synthetic", watch->view.synthetic);
 	set_count(L, "directories", tree->directories);
 	set_count(L, "entries", tree->entries - tree->root_count);
 	set_count(L, "watches", tree->watches);

@@ -21,8 +21,10 @@ static void fold(View *view)
 {
 	QueueCursor cursor;
 	for (const Item *item = queue_start(&view->queue, &cursor); item != NULL;
-		 item = queue_next(&view->queue, &cursor))
+		 item = queue_next(&view->queue, &cursor)) {
 		view->told[item->op]--;
+		view->synthetic -= item->synthetic;
+	}
 	view->sequence -= view->queue.count;
 	view->coalesced += view->queue.count;
 	if (fold_queue(&view->fold, &view->queue) < 0)
@@ -81,6 +83,7 @@ static void number(View *view)
 		fresh->wall = hub->read_wall;
 		fresh->seq = ++view->sequence;
 		view->told[item->op]++;
+		view->synthetic += item->synthetic;
 	}
 }
 
@@ -157,6 +160,7 @@ static void queue_event(View *view, const Told *told, const Where *to, const Whe
 	}
 	if (repeats(view, told, to)) {
 		view->coalesced++;
+		tree_raise_fate(view->tree, FATE_MERGED);
 		return;
 	}
 	Item *item = queue_push(&view->queue, to->length, from != NULL ? from->length : 0);
@@ -166,6 +170,8 @@ static void queue_event(View *view, const Told *told, const Where *to, const Whe
 	}
 	fill_item(view, item, told, to);
 	view->told[told->op]++;
+	view->synthetic += told->synthetic;
+	tree_raise_fate(view->tree, FATE_DELIVERED);
 	if (from != NULL) {
 		item->from_dir = text_share(from->dir);
 		item->from_root = from->root != to->root ? text_share(from->root->given) : NULL;

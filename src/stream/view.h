@@ -35,6 +35,7 @@ struct View {
 	bool failed;      /* out of memory: an event was lost */
 	uint64_t sequence;
 	uint64_t coalesced; /* repeated in a row and told once, or folded */
+	uint64_t synthetic; /* of those told */
 	uint64_t told[OP_COUNT];
 };
 

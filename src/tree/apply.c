@@ -157,10 +157,12 @@ static void apply_moved_out(Tree *tree, Dir *dir, const Record *record)
 {
 	if (tree->last_in.to_dir == dir && tree->last_in.to_hash == name_hash(record))
 		mend(tree, dir);
-	if (tree->skips && tree->skip_cookie == record->cookie)
+	if (tree->skips && tree->skip_cookie == record->cookie) {
 		tree->skips = false;
-	else
+		tree_raise_fate(tree, FATE_MERGED);
+	} else {
 		apply_delete(tree, dir, record);
+	}
 }
 
 /* The look may show a later entry than the record is about: only where nothing is unread its type is believed. */
@@ -286,6 +288,7 @@ static void record_self(Tree *tree, Dir *dir, const Record *record)
 	Told like = like_of(record);
 	if (dir->linked && (record->mask & (NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF)))
 		mend(tree, dir->entry.parent);
+	tree_raise_fate(tree, FATE_FILTERED);
 	if (dir->entry.parent != NULL)
 		return;
 	if (record->mask & (NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF | NOTIFY_UNMOUNT))
@@ -313,16 +316,23 @@ static bool is_other_name(const Dir *dir, Record *record)
 	return false;
 }
 
-void tree_record(Tree *tree, Dir *dir, const Record *given)
+void tree_count(Tree *tree, Fate fate)
+{
+	tree->fates[fate]++;
+	tree->hub->fates[fate]++;
+}
+
+static void apply_in_zone(Tree *tree, Dir *dir, const Record *given)
 {
 	Record record = *given;
-	tree->stamp = tree->hub->stamp;
 	if (record.name_length == 0) {
 		record_self(tree, dir, &record);
 		return;
 	}
-	if (is_other_name(dir, &record))
+	if (is_other_name(dir, &record)) {
+		tree_raise_fate(tree, FATE_FILTERED);
 		return;
+	}
 	switch (zone_of(dir, record.position)) {
 	case ZONE_OLD:
 		drop(tree, dir, &record);
@@ -334,6 +344,14 @@ void tree_record(Tree *tree, Dir *dir, const Record *given)
 		apply(tree, dir, &record);
 		break;
 	}
+}
+
+void tree_record(Tree *tree, Dir *dir, const Record *record)
+{
+	tree->stamp = tree->hub->stamp;
+	tree->fate = FATE_DROPPED;
+	apply_in_zone(tree, dir, record);
+	tree_count(tree, tree->fate);
 }
 
 /* --- renames -------------------------------------------------------------------------------------------------------------- */
@@ -428,13 +446,18 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 	tree->stamp = tree->hub->stamp;
 	if (tree->skips && tree->skip_cookie == pair->from.cookie) {
 		tree->skips = false;
+		tree_count(tree, FATE_MERGED);
+		tree_count(tree, FATE_MERGED);
 		return;
 	}
 	Zone from = zone_of(from_dir, pair->from.position), to = zone_of(to_dir, pair->to.position);
 	bool unseen = !to_dir->listed && !to_dir->rewatch;
 	bool whole = from == ZONE_TRUE && (to == ZONE_TRUE || unseen);
 	if (whole && !is_single(from_dir) && !is_single(to_dir)) {
+		tree->fate = FATE_DROPPED;
 		apply_rename(tree, from_dir, to_dir, pair);
+		tree_count(tree, tree->fate == FATE_DELIVERED ? FATE_MERGED : tree->fate);
+		tree_count(tree, tree->fate);
 		return;
 	}
 	tree_record(tree, from_dir, &pair->from);

@@ -212,8 +212,14 @@ static void watch_ended(Hub *hub, int wd)
 static void overflow(Hub *hub)
 {
 	hub->overflows++;
-	for (List *link = hub->trees.next; link != &hub->trees; link = link->next)
-		tree_overflow(list_item(link, Tree, link));
+	hub->records++;
+	hub->unclaimed += list_empty(&hub->trees);
+	for (List *link = hub->trees.next; link != &hub->trees; link = link->next) {
+		Tree *tree = list_item(link, Tree, link);
+		tree->fate = FATE_DROPPED;
+		tree_overflow(tree);
+		tree_count(tree, tree->fate);
+	}
 }
 
 /* The claims on one watch as they are now: a tree may give some up while it is told of a record. */
@@ -245,7 +251,7 @@ static bool still_claims(const Hub *hub, int wd, const Claim *wanted)
 static void hand_to(Hub *hub, Claim *claim, const Record *record)
 {
 	if (claim->kind == CLAIM_STEP)
-		way_record(hub, claim, record);
+		tree_count(way_record(claim, record), FATE_FILTERED);
 	else
 		tree_record(tree_of(hub, claim), dir_of_claim(claim), record);
 }
@@ -253,14 +259,17 @@ static void hand_to(Hub *hub, Claim *claim, const Record *record)
 static void hand_on(Hub *hub, const Record *record)
 {
 	Claim *claim = hub_claims(hub, record->wd);
-	if (claim == NULL)
-		return;
-	if (claim->next == NULL) {
-		hand_to(hub, claim, record);
+	if (claim != NULL && claim->next != NULL && collect(hub, record->wd, &hub->olds) < 0) {
+		overflow(hub);
 		return;
 	}
-	if (collect(hub, record->wd, &hub->olds) < 0) {
-		overflow(hub);
+	hub->records++;
+	if (claim == NULL) {
+		hub->unclaimed++;
+		return;
+	}
+	if (claim->next == NULL) {
+		hand_to(hub, claim, record);
 		return;
 	}
 	for (size_t i = 0; i < hub->olds.count; i++) {
@@ -305,6 +314,8 @@ static void hand_on_pair(Hub *hub, const Pair *pair)
 		overflow(hub);
 		return;
 	}
+	hub->records += 2;
+	hub->unclaimed += hub->news.count == 0;
 	for (size_t i = 0; i < hub->olds.count; i++) {
 		if (still_claims(hub, pair->from.wd, hub->olds.items[i]))
 			hand_first_half(hub, hub->olds.items[i], pair);

@@ -55,6 +55,15 @@ typedef struct ClaimList {
 	size_t count, size;
 } ClaimList;
 
+/* What became of a record that was handed to a tree; of several things the last of these counts. */
+typedef enum Fate {
+	FATE_DROPPED,  /* part of a listing already, or left to the one that is due */
+	FATE_FILTERED, /* told to nobody: not asked for, not shown, or told by another record */
+	FATE_MERGED,   /* the same as the event before it, or told with its other half */
+	FATE_DELIVERED,
+	FATE_COUNT
+} Fate;
+
 enum { KINDS_KNOWN = 16 };
 
 struct Hub {
@@ -84,8 +93,11 @@ struct Hub {
 	int64_t stepped_back; /* microseconds by which the file clock was set back so far */
 	int64_t epoch;        /* file clock at opening: `told` counts from here */
 	uint64_t overflows;
-	ClaimList olds, news; /* scratch: who is to be told of the record or pair under way */
-	DirListing listing;   /* of the scan under way */
+	uint64_t records;           /* handed on */
+	uint64_t unclaimed;         /* of them those of watches that nobody has any more */
+	uint64_t fates[FATE_COUNT]; /* of records in all trees: in each that it was handed to */
+	ClaimList olds, news;       /* scratch: who is to be told of the record or pair under way */
+	DirListing listing;         /* of the scan under way */
 };
 
 int hub_open(Hub **out);

@@ -274,6 +274,7 @@ Text *tree_path(Tree *tree, Dir *dir)
 
 static void tell(Tree *tree, Told *told)
 {
+	tree_raise_fate(tree, FATE_FILTERED);
 	if (tree->sink.tell != NULL)
 		tree->sink.tell(tree->sink.owner, told);
 }

@@ -139,6 +139,8 @@ struct Tree {
 	LastRename last_in; /* from outside */
 	bool behind;        /* the last work stopped because records were unread */
 	size_t directories, entries, watches, polled, rescans;
+	Fate fate; /* of the record under way, so far */
+	uint64_t fates[FATE_COUNT];
 	uint64_t sequence;
 	/* descriptors of one branch, open during a slice only */
 	Dir *trail_dirs[32];
@@ -205,7 +207,14 @@ void tree_watch_died(Tree *tree, Dir *dir);
 
 /* --- recoveries (recover.c) ------------------------------------------------------------------------------------------ */
 
-void tree_overflow(Tree *tree); /* records were lost */
+void tree_overflow(Tree *tree);         /* records were lost */
+void tree_count(Tree *tree, Fate fate); /* of one record: for the tree and for all together */
+/* That much has come of the record under way; harmless between records. */
+static inline void tree_raise_fate(Tree *tree, Fate fate)
+{
+	if (fate > tree->fate)
+		tree->fate = fate;
+}
 
 /* --- scans (scan.c) ------------------------------------------------------------------------------------------------ */
 
@@ -246,6 +255,6 @@ void way_drop(Root *root);
 void tree_remounted(Tree *tree, const char *path);
 /* A record says that the way may lead elsewhere: it is walked before the next record is believed. */
 void way_doubt(Root *root);
-void way_record(Hub *hub, Claim *claim, const Record *record);
+Tree *way_record(Claim *claim, const Record *record); /* whose it is */
 
 #endif

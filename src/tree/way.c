@@ -93,17 +93,17 @@ void way_doubt(Root *root)
 	root->tree->hub->doubts = true;
 }
 
-void way_record(Hub *hub, Claim *claim, const Record *record)
+Tree *way_record(Claim *claim, const Record *record)
 {
 	Step *step = (Step *)(void *)claim;
 	Root *root = step->root;
-	(void)hub;
 	bool ended = (record->mask & (self_bits | NOTIFY_UNMOUNT | NOTIFY_IGNORED)) != 0;
 	bool came = step->names && root->awaited != NULL &&
 		record->name_length == root->awaited->length &&
 		memcmp(record->name, root->awaited->bytes, record->name_length) == 0;
 	if (ended || came)
 		way_doubt(root);
+	return root->tree;
 }
 
 /* --- the walk ---------------------------------------------------------------------------------------------------------- */

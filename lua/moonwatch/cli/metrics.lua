@@ -58,6 +58,23 @@ local function host_lines(answer, lines)
    end
 end
 
+-- The fates of all records that were handed to a watcher add up to records_handed_total.
+local function record_lines(answer, lines)
+   local records = answer.records
+   for _, metric in ipairs {
+      { "records_total", "counter", "Records that the kernel gave.", records.read },
+      { "records_unclaimed_total", "counter", "Records of watches that were given up.", records.unclaimed },
+      { "records_handed_total", "counter", "Records times watchers that they were handed to.", records.handed },
+   } do
+      head(lines, metric)
+      lines[#lines + 1] = ("moonwatch_%s %d"):format(metric[1], metric[4])
+   end
+   head(lines, { "record_fates_total", "counter", "What became of the records that were handed on." })
+   for _, fate in ipairs { "delivered", "merged", "filtered", "dropped" } do
+      lines[#lines + 1] = ("moonwatch_record_fates_total{fate=%q} %d"):format(fate, records[fate])
+   end
+end
+
 local function latency_lines(answer, lines)
    local latency = answer.latency
    head(lines, { "event_latency_seconds", "summary", "From the kernel's word to the rule." })
@@ -88,6 +105,7 @@ return client.command {
    show = function(answer)
       local lines = {}
       host_lines(answer, lines)
+      record_lines(answer, lines)
       latency_lines(answer, lines)
       rule_lines(answer, lines)
       exit.print(table.concat(lines, "\n") .. "\n")

@@ -33,13 +33,24 @@ local function watching(host)
    return figures
 end
 
+local COUNTS = { "unclaimed", "handed", "delivered", "merged", "filtered", "dropped" }
+
+-- The kernel's records, and what became of them in the watchers that they were handed to.
+local function records(host)
+   local _, watcher = next(host:watchers())
+   local all = watcher and watcher:stats().all or {}
+   local figures = { read = all.records or 0 }
+   for _, name in ipairs(COUNTS) do figures[name] = all[name] or 0 end
+   return figures
+end
+
 --- The status of a host; request.detail asks for the busiest folders too.
 function report.of(host, request)
    return {
       version = moonwatch.version, pid = core.system.pid(), scripts = json.list(host.given.script),
       started = host.started, uptime = moonwatch.now() - host.started_at, socket = host.socket,
-      log_level = host.log.level, rules = rules_of(host), watching = watching(host), events = host.gauges.events,
-      latency = host.gauges:latency(), memory = resident(), reloads = host.reloads,
+      log_level = host.log.level, rules = rules_of(host), watching = watching(host), records = records(host),
+      events = host.gauges.events, latency = host.gauges:latency(), memory = resident(), reloads = host.reloads,
       busiest = request.detail and json.list(host.gauges:busiest()) or nil,
    }
 end

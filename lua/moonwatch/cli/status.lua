@@ -85,6 +85,9 @@ local function figure_lines(answer)
       ("events %d, queued %d, overflows %d, memory %s"):format(answer.events, watching.queued, watching.overflows,
          bytes(answer.memory)),
    }
+   local records = answer.records
+   lines[#lines + 1] = ("records %d: delivered %d, merged %d, filtered %d, part of a listing %d"):format(records.handed,
+      records.delivered, records.merged, records.filtered, records.dropped)
    if latency.p50 then
       lines[#lines + 1] = ("latency of events: 50%% within %s, 90%% %s, 99%% %s"):format(duration(latency.p50),
          duration(latency.p90), duration(latency.p99))
