@@ -37,6 +37,7 @@ local profiles = {
    renames = { work = "renames" },
    storm = { work = "storm" },
    filtered = { filtered = true },
+   ignored = { ignored = true },
    comes = { comes = true },
    starts = { starts = true },
 }
@@ -344,6 +345,19 @@ local function go_and_come(self)
    if seen and self.model.present then fail(self, "gone", "the root was away, and gone was not told") end
 end
 
+local function write_rules(self)
+   local file = assert(io.open(join(self.root, self.view.file), "wb"))
+   assert(file:write(self.view.content))
+   file:close()
+end
+
+-- The ignore file says something else from now on.
+local function change_rules(self)
+   self.view.change()
+   write_rules(self)
+   quiet(self)
+end
+
 local function round(self, operations)
    local config = self.config
    if config.comes and self.random(2) == 1 then
@@ -354,6 +368,7 @@ local function round(self, operations)
    if config.starts then start_again(self) end
    read_while_working(self, config.reading or readings[self.random(#readings)])
    quiet(self)
+   if config.ignored then change_rules(self) end
    self.syncs = self.syncs + 1
 end
 
@@ -384,6 +399,10 @@ local function begin(self)
    start_worker(self)
    command(self, "build", 120)
    while not is_done(self, 1) do end
+   if self.config.ignored then
+      write_rules(self)
+      self.history:feed "c\0R/.gitignore\0f\0"
+   end
    warm_up(self)
    self.descriptors = open_now(self)
    if self.config.initial then
@@ -467,6 +486,7 @@ local function run(moonwatch, given)
       history = History.new(config.writers == 1),
    }, Run)
    self.root = self.base .. "/R"
+   if config.ignored then self.view = require("torture.view").changing(self.random) end
    if config.filtered then self.view = require("torture.view").random(self.random) end
    local started = probe.now()
    local ok, problem = xpcall(perform, traced, self)

@@ -97,4 +97,22 @@ function view.random(random)
    return view.of(options)
 end
 
+-- A link or a file has no slash at the end in an ignore file's eyes either; the file itself is always there.
+local RULES = ".gitignore"
+
+--- Rules in an ignore file that change while the watcher looks: `text` goes into it.
+function view.changing(random)
+   local self = { options = { ignore_files = RULES }, file = RULES }
+   function self.change()
+      local list = new_list(random, 4)
+      if random(3) == 1 then table.insert(list, "!" .. plain_names[random(#plain_names)]) end
+      local fresh = view.of { ignore = list }
+      self.content = table.concat(list, "\n") .. "\n"
+      self.text = RULES .. ": " .. table.concat(list, ", ")
+      self.sees, self.pruned = fresh.sees, fresh.pruned
+   end
+   self.change()
+   return self
+end
+
 return view
