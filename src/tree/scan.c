@@ -54,28 +54,30 @@ static void sign(const Scan *scan, Node *node, const char *name)
 		node->told = signature(&info) & TOLD_MASK;
 }
 
-static void found_new(Scan *scan, const DirEntry *entry)
+/* False: it is left to the next listing. */
+static bool found_new(Scan *scan, const DirEntry *entry)
 {
 	Tree *tree = scan->tree;
 	if (entry->type == TYPE_DIRECTORY) {
 		Node *node = adopt_found(tree, scan->dir, scan->fd, entry, &scan->like, &scan->again);
 		if (node != NULL)
 			node->seen = true;
-		return;
+		return node != NULL;
 	}
 	Node *node = node_new(&tree->pool, entry->type, entry->name, entry->name_length);
 	if (node == NULL) {
 		tree_retry(tree, scan->dir);
-		return;
+		return false;
 	}
 	node->ino = entry->ino;
 	node->seen = true;
 	tree_insert(tree, scan->dir, node);
 	sign(scan, node, entry->name);
 	if (!scan->tells)
-		return;
+		return true;
 	tree_tell(tree, OP_CREATE, scan->dir, node, &scan->like);
 	tree_tell_content(tree, scan->dir, node, &scan->like);
+	return true;
 }
 
 static bool content_changed(const Scan *scan, const Node *node, const FileInfo *info)
@@ -128,12 +130,30 @@ static void found_file(Scan *scan, Node *node, const DirEntry *entry)
 		compare_file(scan, node, entry->name);
 }
 
+/* A file in whose place a directory was found: it stays known where that is left to the next listing. */
+static void replace_by_dir(Scan *scan, Node *node, const DirEntry *entry)
+{
+	Tree *tree = scan->tree;
+	children_remove(scan->dir, node);
+	if (found_new(scan, entry)) {
+		tree->entries--;
+		node_free(&tree->pool, node);
+	} else {
+		children_add(scan->dir, node);
+		node->seen = true;
+	}
+}
+
 static void replace(Scan *scan, Node *node, const DirEntry *entry)
 {
 	scan->like.replaced = node->type ? node->type : TYPE_FILE;
 	tree_leave(scan->tree, scan->dir, node, true);
-	tree_delete(scan->tree, scan->dir, node, NULL);
-	found_new(scan, entry);
+	if (!node_is_dir(node) && entry->type == TYPE_DIRECTORY) {
+		replace_by_dir(scan, node, entry);
+	} else {
+		tree_delete(scan->tree, scan->dir, node, NULL);
+		found_new(scan, entry);
+	}
 	scan->like.replaced = 0;
 }
 
