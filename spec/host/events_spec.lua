@@ -295,6 +295,22 @@ describe("moonwatch events", function()
          err = "moonwatch: watching 1 directory\nmoonwatch: standard output: No space left on device\n" }, program:wait())
    end)
 
+   it("ends when whoever reads its output has gone, without waiting for an event", function()
+      local script = [[{ "$0" events %s . ; echo "status $?" >&2; } | { read line; exec 0<&-; echo "read $line"; }]]
+      for _, options in ipairs { "", "--timeout 60" } do
+         local dir = helper.folder()
+         local program = helper.start({ "sh", "-c", script:format(options), helper.host }, { cwd = dir })
+         program:wait_for "watching"
+         helper.write(dir .. "/a", "")
+         local result = program:wait()
+         assert.equal("read create ./a\n", result.out)
+         assert.matches("moonwatch: standard output: Broken pipe\nstatus 1\n$", result.err)
+      end
+      local result = helper.run({ "sh", "-c", [[{ "$0" events --summary . ; echo "status $?" >&2; } | true]], helper.host },
+         { cwd = helper.folder() })
+      assert.matches("moonwatch: standard output: Broken pipe\nstatus 1\n$", result.err)
+   end)
+
    it("says so when its output is closed", function()
       local dir = helper.folder()
       local program = helper.start({ "sh", "-c", 'exec "$0" events --count 1 . >&-', helper.host }, { cwd = dir })

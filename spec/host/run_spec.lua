@@ -183,6 +183,7 @@ describe("moonwatch run", function()
       assert.equal("T debug low\nT info  7\nT warn  odd\n   line\nT error high\n", lines("--log-level", "debug", "rules.lua"))
       assert.equal("T error high\n", lines("--log-level", "error", "rules.lua"))
       local json = lines("--log-level", "warn", "--log-format", "json", "rules.lua")
+      assert.is_nil(json:match '"time":%d+%.000,.*"time":%d+%.000,', "whole seconds only")
       assert.matches('^{"time":%d+%.%d+,"level":"warn","message":"odd\\nline"}\n'
          .. '{"time":%d+%.%d+,"level":"error","message":"high"}\n$', json)
    end)

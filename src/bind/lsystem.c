@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bind/bind.h"
@@ -104,6 +105,15 @@ static int l_realpath(lua_State *L)
 static int l_pid(lua_State *L)
 {
 	lua_pushinteger(L, getpid());
+	return 1;
+}
+
+/* wall() -> seconds since 1970, with their fraction */
+static int l_wall(lua_State *L)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec * 1e-9);
 	return 1;
 }
 
@@ -238,10 +248,10 @@ int open_system(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"escape", l_escape}, {"kernel", l_kernel},
 		{"stat", l_stat}, {"mkdir", l_mkdir}, {"realpath", l_realpath}, {"pid", l_pid},
-		{"uid", l_uid}, {"background", l_background}, {"background_ready", l_background_ready},
-		{"become", l_become}, {"pid_file", l_pid_file}, {"ignore_sigpipe", l_ignore_sigpipe},
-		{"setenv", l_setenv}, {"isatty", l_isatty}, {"columns", l_columns},
-		{"is_foreground", l_is_foreground}, {NULL, NULL}};
+		{"wall", l_wall}, {"uid", l_uid}, {"background", l_background},
+		{"background_ready", l_background_ready}, {"become", l_become}, {"pid_file", l_pid_file},
+		{"ignore_sigpipe", l_ignore_sigpipe}, {"setenv", l_setenv}, {"isatty", l_isatty},
+		{"columns", l_columns}, {"is_foreground", l_is_foreground}, {NULL, NULL}};
 	bind_class(L, &pid_file_class);
 	luaL_newlib(L, functions);
 	lua_setfield(L, 1, "system");

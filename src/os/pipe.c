@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -104,6 +105,12 @@ ssize_t pipe_write(int fd, const char *bytes, size_t length)
 		take_pending(&set);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return count;
+}
+
+bool pipe_has_other_end(int fd)
+{
+	struct stat info;
+	return fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISSOCK(info.st_mode));
 }
 
 size_t pipe_pending(int fd)

@@ -5,6 +5,7 @@
 #ifndef MOONWATCH_OS_PIPE_H
 #define MOONWATCH_OS_PIPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -21,6 +22,9 @@ int pipe_open(int ends[2], PipeEnd ours);
 /* Bytes read or written, 0 at the end of the stream (read), or a negative errno; never EINTR. */
 ssize_t pipe_read(int fd, char *bytes, size_t size);
 ssize_t pipe_write(int fd, const char *bytes, size_t length);
+
+/* Whether the descriptor, whoever opened it, is one whose other end may go away: a pipe or a socket. */
+bool pipe_has_other_end(int fd);
 
 /* How many bytes lie in it unread; 0 where that cannot be told. */
 size_t pipe_pending(int fd);

@@ -125,6 +125,11 @@ local function flush()
    if not ok then exit.refused("standard output: %s", message) end
 end
 
+-- Whoever reads the output has gone: this need not wait for the next event.
+local function end_without_reader()
+   exit.refused "standard output: Broken pipe"
+end
+
 -- What becomes of each event: print it, or count it.
 local function sink(given)
    if given.summary then return summary.new(given.json) end
@@ -172,8 +177,10 @@ end
 local function read_until_ready(reader)
    local ready = moonwatch.spawn("ready", function() return reader.watcher:ready() end)
    while true do
-      local source, event = moonwatch.select { reader.watcher, ready }
-      if source == ready then
+      local source, event = moonwatch.select { reader.watcher, ready, reader.gone }
+      if source == reader.gone and source then
+         end_without_reader()
+      elseif source == ready then
          exit.check(select(2, ready:join()))
          return drain(reader)
       elseif take(reader, event) then
@@ -182,11 +189,21 @@ local function read_until_ready(reader)
    end
 end
 
+-- The next event within so many seconds; what is there is taken without asking for more.
+local function next_event(reader, seconds)
+   local event = reader.watcher:get(0)
+   if event then return event end
+   if not reader.gone then return reader.watcher:get(seconds) end
+   local source, value, message = moonwatch.select { reader.watcher, reader.gone, timeout = seconds }
+   if source == reader.gone then end_without_reader() end
+   return source and value, source and message or value
+end
+
 -- Until the count is reached (0) or the time is over (3).
 local function read_on(reader, given)
    local finish = given.summary and given.timeout and moonwatch.now() + given.timeout
    while true do
-      local event, message = reader.watcher:get(finish and math.max(0, finish - moonwatch.now()) or given.timeout)
+      local event, message = next_event(reader, finish and math.max(0, finish - moonwatch.now()) or given.timeout)
       if event and take(reader, event) then
          return exit.DONE
       elseif not event and message == "timeout" then
@@ -199,7 +216,8 @@ end
 
 local function follow(given, paths)
    local watcher <close> = exit.check(moonwatch.watch(paths, watch_options(given)))
-   local reader = { watcher = watcher, sink = sink(given), left = given.count }
+   local gone <close> = core.hangup(1)
+   local reader = { watcher = watcher, sink = sink(given), left = given.count, gone = gone }
    local _ <close> = setmetatable({}, { __close = function() reader.sink.finish() end })
    local progress = supervise.show_progress(function() return { watcher } end)
    local is_enough = read_until_ready(reader)

@@ -16,7 +16,7 @@ local FOLDERS = 2000             -- that are counted at most
 local ATTENTION = 15             -- seconds that somebody watches after having asked
 
 function gauges.new()
-   return setmetatable({ buckets = {}, count = 0, events = 0, folders = {}, folder_count = 0, watched_until = 0 }, gauges)
+   return setmetatable({ buckets = {}, count = 0, latest = 0, events = 0, folders = {}, folder_count = 0, watched_until = 0 }, gauges)
 end
 
 local function bucket_of(seconds)
@@ -24,10 +24,11 @@ local function bucket_of(seconds)
    return math.log(seconds / LEAST) // STEP | 0
 end
 
-function gauges:note_latency(seconds)
+function gauges:note_latency(seconds, count)
    local bucket = bucket_of(seconds)
-   self.buckets[bucket] = (self.buckets[bucket] or 0) + 1
-   self.count = self.count + 1
+   self.buckets[bucket] = (self.buckets[bucket] or 0) + count
+   self.count = self.count + count
+   self.latest = seconds
 end
 
 function gauges:note_folder(path)
@@ -41,11 +42,12 @@ end
 
 local function note(self, event, now)
    self.events = self.events + 1
-   self:note_latency(now - event.time)
+   self:note_latency(now - event.time, 1)
    if now < self.watched_until then self:note_folder(event.path) end
 end
 
--- What a rule takes in one by one, and what it takes in at once; the latter only while nobody looks at the folders.
+-- What a rule takes in one by one, and what it takes in at once; the latter only while nobody looks at the folders. The
+-- latter waited no longer than the one in front of them.
 local function attach_to(self, runtime)
    local feed, feed_queued = runtime.feed, runtime.feed_queued
    function runtime.feed(this, event, time)
@@ -56,6 +58,7 @@ local function attach_to(self, runtime)
       if self.watched_until > 0 and moonwatch.now() < self.watched_until then return 0 end
       local count = feed_queued(this, watcher)
       self.events = self.events + count
+      if count > 0 then self:note_latency(self.latest, count) end
       return count
    end
 end

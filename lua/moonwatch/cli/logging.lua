@@ -6,6 +6,7 @@
 -- standard error stops the host: what could not be written is counted, and said once writing works again. The same
 -- message many times over is written a few times and then counted.
 
+local core = require "moonwatch.core"
 local log = require "moonwatch.rule.log"
 
 local logging = {}
@@ -80,7 +81,7 @@ function logging.start(options)
    local sink = setmetatable({ lost = 0, listeners = {}, history = {} }, Sink)
    sink.journal = os.getenv "JOURNAL_STREAM" ~= nil and options.format ~= "json"
    sink.log = log.new {
-      level = options.level or "info", format = options.format or "text",
+      level = options.level or "info", format = options.format or "text", wall = core.system.wall,
       write = function(line, level, message) sink:write(line, level, message) end,
    }
    return sink
