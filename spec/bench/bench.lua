@@ -81,35 +81,6 @@ local function tree(directories, files)
    return trees[name]
 end
 
-local function read_number(path)
-   local file = io.open(path)
-   local number = file and file:read "n"
-   if file then file:close() end
-   return number
-end
-
-local function write_number(path, number)
-   local file = io.open(path, "w")
-   local ok = file and file:write(number) and file:flush()
-   if file then file:close() end
-   return ok
-end
-
-local LIMIT = "/proc/sys/fs/inotify/max_user_watches"
-
--- The trees need more watches than the kernel's default on a small machine: raised while we run, as far as the rights
--- allow, and set back at the end.
-local function with_watches(wanted, body)
-   local before = read_number(LIMIT)
-   local raised = before < wanted and write_number(LIMIT, wanted)
-   if before < wanted and not raised then
-      print(("fs.inotify.max_user_watches is %d; %d are needed for all figures"):format(before, wanted))
-   end
-   local results = table.pack(xpcall(body, debug.traceback))
-   if raised then write_number(LIMIT, before) end
-   if not results[1] then error(results[2], 0) end
-end
-
 -- Contestants ----------------------------------------------------------------------------------------------------------
 
 local function module(script, ...)
@@ -546,7 +517,7 @@ local pipe = assert(io.popen "mktemp -d")
 scratch = pipe:read "l"
 pipe:close()
 
-local ok, message = pcall(with_watches, 250000, function()
+local ok, message = xpcall(function()
    for _, figure_ in ipairs(figures) do
       if wanted(figure_.name) then
          print_title(figure_);
@@ -554,7 +525,7 @@ local ok, message = pcall(with_watches, 250000, function()
          io.stdout:flush()
       end
    end
-end)
+end, debug.traceback)
 os.execute("rm -rf " .. quote(scratch))
 if not ok then error(message, 0) end
 if (os.getenv "WRITE" or "") ~= "" and #arg == 0 then write_page "doc/performance.md" end

@@ -11,7 +11,8 @@ describe("doc/transcripts.md", function()
          for heading in text:gmatch "\n(## [^\n]+)" do list[#list + 1] = heading end
          return list
       end
-      local result = helper.run({ helper.interpreter, "spec/support/transcripts.lua" }, { env = { BUILD = helper.build, FILES = "1000" } })
+      local result = helper.run({ helper.interpreter, "spec/support/transcripts.lua" },
+         { env = { BUILD = helper.build, FILES = "1000" } })
       assert.same({ 0, "" }, { result.status, result.err })
       local written = {}
       for _, heading in ipairs(headings(helper.read "doc/transcripts.md")) do written[heading] = true end

@@ -16,7 +16,9 @@ local FOLDERS = 2000             -- that are counted at most
 local ATTENTION = 15             -- seconds that somebody watches after having asked
 
 function gauges.new()
-   return setmetatable({ buckets = {}, count = 0, latest = 0, events = 0, folders = {}, folder_count = 0, watched_until = 0 }, gauges)
+   return setmetatable({
+      buckets = {}, count = 0, latest = 0, events = 0, folders = {}, folder_count = 0, watched_until = 0,
+   }, gauges)
 end
 
 local function bucket_of(seconds)
