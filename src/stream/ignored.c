@@ -9,8 +9,9 @@
 #include <string.h>
 
 #include "os/dir.h"
+#include "tree/beside.h"
 
-enum { FIRST_SLOTS = 16 };
+enum { FIRST_SLOTS = 16, IGNORE_SINGLES_MOST = 64 };
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
@@ -160,6 +161,17 @@ bool ignored_read(const Ignored *ignored, const Dir *dir, int fd, IgnoredDir *fr
 		return false;
 	read_files(ignored, dir, fd, fresh);
 	return true;
+}
+
+void ignored_watch_singles(const Ignored *ignored, const Dir *top, int fd)
+{
+	const char *files[IGNORE_SINGLES_MOST];
+	size_t count = 0;
+	for (size_t i = 0; i < ignore_count(ignored->set) && count < IGNORE_SINGLES_MOST; i++) {
+		if (ignore_is_single(ignored->set, i))
+			files[count++] = ignore_name(ignored->set, i);
+	}
+	beside_watch(top->entry.root, fd, files, count);
 }
 
 static Dir *top_of(Dir *dir)

@@ -30,6 +30,8 @@ void ignored_clear(Ignored *ignored); /* frees the set as well */
 /* What the files in this directory are now, if that is not what is known: true, and *fresh is what to put in their
  * place. `fd` is the open directory. */
 bool ignored_read(const Ignored *ignored, const Dir *dir, int fd, IgnoredDir *fresh);
+/* Watches the single files of a top directory, wherever they lie. */
+void ignored_watch_singles(const Ignored *ignored, const Dir *top, int fd);
 int ignored_put(Ignored *ignored, const IgnoredDir *fresh); /* takes the patterns; 0 or -ENOMEM */
 void ignored_forget(Ignored *ignored, const Dir *dir);      /* fine where nothing is known */
 /* An entry of this name in `dir` was touched: which directory is to be listed again? NULL: it is no ignore file. */

@@ -741,7 +741,11 @@ static void list(void *owner, Dir *dir, int fd)
 	View *view = owner;
 	Ignored *ignored = &view->border.ignored;
 	IgnoredDir fresh;
-	if (ignored->set == NULL || !ignored_read(ignored, dir, fd, &fresh))
+	if (ignored->set == NULL)
+		return;
+	if (dir->entry.parent == NULL)
+		ignored_watch_singles(ignored, dir, fd);
+	if (!ignored_read(ignored, dir, fd, &fresh))
 		return;
 	judge_all(view, dir);
 	if (ignored_put(ignored, &fresh) < 0)

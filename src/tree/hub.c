@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "os/notify.h"
+#include "tree/beside.h"
 #include "tree/tree.h"
 
 enum { FIRST_SLOTS = 64, CONSUMED = -2, HELD_MOST = 1024 * 1024 };
@@ -252,6 +253,8 @@ static void hand_to(Hub *hub, Claim *claim, const Record *record)
 {
 	if (claim->kind == CLAIM_STEP)
 		tree_count(way_record(claim, record), FATE_FILTERED);
+	else if (claim->kind == CLAIM_BESIDE)
+		tree_count(beside_record(claim, record), FATE_FILTERED);
 	else
 		tree_record(tree_of(hub, claim), dir_of_claim(claim), record);
 }

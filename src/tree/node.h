@@ -51,7 +51,7 @@ typedef struct Claim {
 	uint8_t kind; /* CLAIM_DIR: embedded in a Dir; CLAIM_STEP: in a Step of a way */
 } Claim;
 
-enum { CLAIM_DIR, CLAIM_STEP };
+enum { CLAIM_DIR, CLAIM_STEP, CLAIM_BESIDE };
 
 struct Dir {
 	Claim claim;

@@ -13,6 +13,7 @@
 
 #include "base/path.h"
 #include "os/notify.h"
+#include "tree/beside.h"
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
 
@@ -175,6 +176,7 @@ int tree_add_root(Tree *tree, const RootNames *names, Root **out)
 void tree_remove_root(Tree *tree, Root *root)
 {
 	way_drop(root);
+	beside_drop(root);
 	unrelate(tree, root);
 	tree->root_count--;
 	for (size_t i = root->index; i < tree->root_count; i++) {

@@ -17,6 +17,7 @@
 
 typedef struct Root Root;
 typedef struct Step Step;
+typedef struct Beside Beside;
 
 /* One thing told. Pointers are borrowed for the call. */
 typedef struct Told {
@@ -90,6 +91,8 @@ struct Root {
 	Dir *top;      /* NULL while it is gone */
 	Step **steps;
 	size_t step_count;
+	Beside **besides; /* beside.h; some may be NULL */
+	size_t beside_count;
 	Identity file; /* single: who the file is, to know a swapped link */
 };
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "os/notify.h"
+#include "tree/beside.h"
 
 enum { LINKS_MOST = 40, WALKS_MOST = 8 };
 
@@ -390,6 +391,7 @@ static void lose_top(Root *root)
 	Dir *top = root->top;
 	tree_tell_root(root->tree, OP_GONE, root, 0);
 	root->top = NULL;
+	beside_drop(root);
 	tree_remove_top(root->tree, top);
 	tree_leave_trail(root->tree);
 }
