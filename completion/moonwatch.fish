@@ -22,6 +22,8 @@ complete -c moonwatch -n '__moonwatch_is run' -l once -d 'Do what `start` asks f
 complete -c moonwatch -n '__moonwatch_is_script' -l once -d 'Do what `start` asks for, then end.'
 complete -c moonwatch -n '__moonwatch_is run' -s j -l jobs -r -d 'At most N runs at a time, over all rules.'
 complete -c moonwatch -n '__moonwatch_is_script' -s j -l jobs -r -d 'At most N runs at a time, over all rules.'
+complete -c moonwatch -n '__moonwatch_is run' -l memory-limit -r -d 'At most so much memory for the scripts, such as 64M.'
+complete -c moonwatch -n '__moonwatch_is_script' -l memory-limit -r -d 'At most so much memory for the scripts, such as 64M.'
 complete -c moonwatch -n '__moonwatch_is run' -l log-level -x -a 'debug info warn error' -d 'debug, info, warn or error.'
 complete -c moonwatch -n '__moonwatch_is_script' -l log-level -x -a 'debug info warn error' -d 'debug, info, warn or error.'
 complete -c moonwatch -n '__moonwatch_is run' -l log-format -x -a 'text json' -d 'text or json.'

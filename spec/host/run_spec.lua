@@ -200,6 +200,42 @@ describe("moonwatch run", function()
    end)
 end)
 
+describe("--memory-limit", function()
+   it("fails the functions that take too much, and nothing else, even where a script keeps what it took", function()
+      local dir = script [[
+         local hoard = {}
+         rule "hoard" { watch = "in", settle = 0.01, run = function()
+            for i = 1, math.huge do hoard[i] = ("x"):rep(1000) .. i end
+         end }
+         rule "big" { watch = "in", settle = 0.01, run = function() sleep(0.01); return #("x"):rep(1e9) end }
+         rule "fine" { watch = "in", settle = 0.05, run = { "echo", "fine" } }]]
+      helper.mkdir(dir .. "/in")
+      local program = start(dir, "--memory-limit", "8M", "--socket", dir .. "/socket", "rules.lua")
+      helper.write(dir .. "/in/a", "")
+      program:wait_for "error hoard: not enough memory\n"
+      program:wait_for "error big: not enough memory\n"
+      helper.write(dir .. "/in/b", "")
+      program:wait_for "fine\n.*fine\n"
+      local status = require "dkjson".decode(run(dir, "status", "--json", "--socket", dir .. "/socket").out)
+      local memory = status.scripts_memory
+      assert.equal(8 * 1024 * 1024, memory.limit)
+      assert.is_true(memory.used <= memory.limit + memory.limit // 8 and memory.refused >= 2)
+      local metrics = run(dir, "metrics", "--socket", dir .. "/socket").out
+      assert.matches("\nmoonwatch_scripts_memory_limit_bytes 8388608\n", metrics)
+      program:signal "TERM"
+      assert.equal(0, program:wait().status)
+   end)
+
+   it("wants a size that makes sense", function()
+      local function message(size)
+         local result = run(script(COUNT), "--memory-limit", size, "rules.lua")
+         return { result.status, (result.err:match "run: ([^\n]*)") }
+      end
+      assert.same({ 2, "'much' is not a size such as 64M" }, message "much")
+      assert.same({ 2, "'1M' is less than 4M" }, message "1M")
+   end)
+end)
+
 describe("moonwatch -e", function()
    it("runs a line of Lua, with arguments, and ends when nothing is left to do", function()
       assert.same({ status = 0, out = "hi\ta\tb\n", err = "" }, run(helper.folder(), "-e", 'print("hi", ...)', "a", "b"))

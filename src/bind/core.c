@@ -27,6 +27,7 @@ static const lua_CFunction parts[] = {
 	open_errno,
 	open_system,
 	open_keys,
+	open_memory,
 	open_hangup,
 	open_socket,
 	open_loop,

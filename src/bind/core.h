@@ -12,6 +12,7 @@ int luaopen_moonwatch_core(lua_State *L);
 int open_errno(lua_State *L);
 int open_system(lua_State *L);
 int open_keys(lua_State *L);
+int open_memory(lua_State *L);
 int open_hangup(lua_State *L);
 int open_socket(lua_State *L);
 int open_loop(lua_State *L);

@@ -188,13 +188,17 @@ static void task_run(lua_State *L, Task *task)
 	Bind *bind = task->joined.bind;
 	Task *running = bind->running;
 	const char *nowait = bind->nowait;
+	bool strict = bind->strict;
 	int results = 0, nargs = task->state == TASK_NEW ? task->values : 0;
 	bind->waking = task->state == TASK_WAITING;
 	bind->running = task;
 	bind->nowait = NULL;
 	bind->quick_takes = 0;
+	bind->strict = task->strict;
 	task->state = TASK_RUNNING;
 	int status = task_resume_coroutine(L, bind, task->co, nargs, &results, task->co);
+	task->strict = bind->strict;
+	bind->strict = strict;
 	bind->running = running;
 	bind->nowait = nowait;
 	if (status == LUA_YIELD && !bind->suspended) {

@@ -70,6 +70,7 @@ struct Task {
 	List failed; /* in Bind.failed while its error waits for someone to ask */
 	TaskState state;
 	int values;         /* arguments before the start, results after the end: on co's stack */
+	bool strict;        /* Bind.strict, while it waits */
 	bool cancelled;     /* to be closed at the next chance */
 	bool closing;       /* its <close> variables are run by a cancel */
 	bool is_reporter;   /* runs on_error: its own failure goes to standard error */
@@ -109,6 +110,7 @@ struct Bind {
 	const char *nowait; /* inside which function of the user's no wait is possible */
 	bool suspended;     /* the yield that is under way is a wait */
 	bool waking;  /* the resume that is under way goes to a wait: only continuations of ours run */
+	bool strict;  /* a script's function runs: no use of the reserve (lmemory.c) */
 	bool driving; /* the main program waits or runs */
 	bool stopping;
 	unsigned rotation;    /* fairness of select */

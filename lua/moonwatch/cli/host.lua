@@ -341,10 +341,17 @@ local function mend_print(log)
    end
 end
 
+-- What a script's function may not have, the host still has a reserve of: to say so, and to go on.
+local function limit_memory(bytes)
+   core.limit_memory(bytes)
+   require("moonwatch.rule.action").in_script = core.strict_memory
+end
+
 --- Runs a host with the given options: its status. What needs rights comes before they are dropped.
 function host.run(given)
    if given.daemon then exit.check(core.system.background()) end
    local pid_file = given.pid_file and write_pid_file(given.pid_file)
+   if given.memory_limit then limit_memory(given.memory_limit) end
    local self = new_host(given)
    mend_print(self.log)
    if #given.script > 0 then self:listen() end

@@ -9,6 +9,8 @@ local exit = require "moonwatch.cli.exit"
 local OF_HOST = {
    { "up_seconds", "gauge", "Seconds since the start.", function(a) return a.uptime end },
    { "memory_bytes", "gauge", "Resident memory.", function(a) return a.memory end },
+   { "scripts_memory_bytes", "gauge", "Memory of the Lua state.", function(a) return a.scripts_memory.used end },
+   { "scripts_memory_limit_bytes", "gauge", "What --memory-limit allows.", function(a) return a.scripts_memory.limit end },
    { "events_total", "counter", "Events that rules were given.", function(a) return a.events end },
    { "directories", "gauge", "Directories that are watched.", function(a) return a.watching.directories end },
    { "entries", "gauge", "Entries that are known.", function(a) return a.watching.entries end },

@@ -61,6 +61,18 @@ end
 options.seconds = number_of("a number of seconds", function(n) return n >= 0 and n < math.huge end)
 options.count = number_of("a whole number above 0", function(n) return math.type(n) == "integer" and n > 0 end)
 
+local UNITS = { [""] = 1, K = 1024, M = 1024 ^ 2, G = 1024 ^ 3 }
+local LEAST = 4 * 1024 ^ 2
+
+--- A size of memory, in bytes.
+function options.memory(text)
+   local number, unit = text:match "^(%d+%.?%d*)([KMG]?)$"
+   local bytes = number and tonumber(number) * UNITS[unit] // 1
+   if not bytes then return nil, ("'%s' is not a size such as 64M"):format(text) end
+   if bytes < LEAST then return nil, ("'%s' is less than 4M"):format(text) end
+   return math.tointeger(bytes) or nil, ("'%s' is too much"):format(text)
+end
+
 --- Words separated by commas, each of them one of `choices`.
 function options.words(choices)
    local known = {}

@@ -44,13 +44,20 @@ local function records(host)
    return figures
 end
 
+-- Of the Lua state, which --memory-limit limits.
+local function script_memory()
+   local used, limit, refused = core.memory()
+   return { used = used or collectgarbage "count" * 1024 // 1 | 0, limit = limit, refused = refused }
+end
+
 --- The status of a host; request.detail asks for the busiest folders too.
 function report.of(host, request)
    return {
       version = moonwatch.version, pid = core.system.pid(), scripts = json.list(host.given.script),
       started = host.started, uptime = moonwatch.now() - host.started_at, socket = host.socket,
       log_level = host.log.level, rules = rules_of(host), watching = watching(host), records = records(host),
-      events = host.gauges.events, latency = host.gauges:latency(), memory = resident(), reloads = host.reloads,
+      events = host.gauges.events, latency = host.gauges:latency(), memory = resident(), scripts_memory = script_memory(),
+      reloads = host.reloads,
       busiest = request.detail and json.list(host.gauges:busiest()) or nil,
    }
 end

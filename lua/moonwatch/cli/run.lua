@@ -19,6 +19,7 @@ or a script error; with --once as the run that failed first, else 0.]],
 local VALUED = {
    ["-e"] = true, ["--eval"] = true, ["--jobs"] = true, ["-j"] = true, ["--log-level"] = true, ["--log-format"] = true,
    ["--socket"] = true, ["--pid-file"] = true, ["--user"] = true,
+   ["--memory-limit"] = true,
 }
 
 function run.define(parser)
@@ -32,6 +33,8 @@ function run.define_options(parser)
    parser:option("-e --eval", "Lua instead of a script; several are several lines."):argname("CHUNK"):count "*"
    parser:flag("--once", "Do what `start` asks for, then end.")
    parser:option("-j --jobs", "At most N runs at a time, over all rules."):argname("N"):convert(options.count)
+   parser:option("--memory-limit", "At most so much memory for the scripts, such as 64M."):argname("SIZE")
+      :convert(options.memory)
    parser:option("--log-level", "debug, info, warn or error."):choices(logging.levels)
    parser:option("--log-format", "text or json."):choices(logging.formats)
    parser:option("--socket", "Where to listen for `moonwatch status` and its kind."):argname "PATH"

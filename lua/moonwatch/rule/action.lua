@@ -56,7 +56,11 @@ local function script_error(problem)
    }
 end
 
+-- Told true when a script's function is called and false afterwards (the host's memory limit).
+function action.in_script() end
+
 local function conclude(ok, ...)
+   action.in_script(false)
    if ok then
       return judge(...)
    end
@@ -65,6 +69,7 @@ end
 
 -- Calls the script's function; its errors are an outcome.
 local function call(fn, ...)
+   action.in_script(true)
    return conclude(xpcall(fn, explain_error, ...))
 end
 
