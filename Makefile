@@ -55,6 +55,7 @@ HOST        = $(if $(wildcard src/host/main.c),$(BUILD)/bin/moonwatch)
 HEADERS     = $(wildcard src/*.h src/*/*.h)
 DRIVERS     = $(patsubst spec/%.c,$(BUILD)/spec/%,$(wildcard spec/*/*_driver.c))
 UNITS       = $(wildcard dist/*.service)
+TYPES       = $(sort $(wildcard types/*.lua types/*/*.lua))
 MANPAGES    = $(wildcard doc/man/*.[1-9] doc/man/*.[1-9]lua)
 
 all: $(MODULE) $(ARCHIVE) $(HOST)  ## build the module, the library and the host (the default)
@@ -158,7 +159,7 @@ install: all  ## install under PREFIX (DESTDIR is put in front)
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@ARCHDIR@|$(ARCHDIR)|; s|@INCDIR@|$(INCDIR)|' \
 		-e 's|@VERSION@|$(VERSION)|; s|@LUA_V@|$(LUA_V)|; s|@EV_LIBS@|$(EV_LIBS)|' \
 		src/moonwatch.pc.in > $(DESTDIR)$(ARCHDIR)/pkgconfig/moonwatch.pc
-	@for file in types/*.lua; do \
+	@for file in $(TYPES); do \
 		$(INSTALL) -D -m 644 $$file $(DESTDIR)$(PREFIX)/share/moonwatch/$$file || exit 1; done
 	@for page in $(MANPAGES); do section=$${page##*.}; \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${section%lua}/$${page##*/} || exit 1; done
@@ -184,7 +185,8 @@ uninstall:  ## remove what install put there
 
 doc: deps-doc  ## the pages and the reference of every function as HTML, in BUILD/doc/html
 	@rm -rf $(BUILD)/doc && mkdir -p $(BUILD)/doc/source $(BUILD)/doc/pages
-	@$(LUA) doc/reference/generate.lua $(BUILD)/doc/source types/moonwatch.lua types/rules.lua types/testing.lua
+	@$(LUA) doc/reference/generate.lua $(BUILD)/doc/source types/moonwatch.lua types/rules.lua \
+		types/testing.lua types/adapters.lua types/compat/inotify.lua
 	@for page in doc/*.md; do sed 's/](\([a-z]*\.md\)/](\1.html/g' $$page > $(BUILD)/doc/pages/$${page##*/}; done
 	@{ cat config.ld; echo 'topics = { "$(abspath $(BUILD))/doc/pages" }'; } > $(BUILD)/doc/config.ld
 	@ldoc --fatalwarnings -q -f discount -c $(BUILD)/doc/config.ld -d $(BUILD)/doc/html $(BUILD)/doc/source

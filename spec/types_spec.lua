@@ -6,7 +6,8 @@ local helper = require "support.helper"
 local annotations = dofile "doc/reference/annotations.lua"
 local moonwatch = require "moonwatch"
 
-local FILES = { "types/moonwatch.lua", "types/rules.lua", "types/testing.lua" }
+local FILES = { "types/moonwatch.lua", "types/rules.lua", "types/testing.lua", "types/adapters.lua",
+   "types/compat/inotify.lua" }
 local found = annotations.read(FILES)
 
 local function sorted(names)
@@ -50,7 +51,9 @@ describe("the annotations", function()
    helper.leaves_nothing()
 
    it("are Lua", function()
-      for rel in pairs(helper.tree "types") do assert(loadfile("types/" .. rel)) end
+      for rel, kind in pairs(helper.tree "types") do
+         if kind == "file" then assert(loadfile("types/" .. rel)) end
+      end
    end)
 
    it("describe each parameter of each function, in order", function()
@@ -66,7 +69,8 @@ describe("the annotations", function()
 
    it("use no type of ours that they do not describe", function()
       for _, path in ipairs(FILES) do
-         for name in helper.read(path):gmatch "[%s|(]moonwatch%.([%w_]+)" do
+         for name in helper.read(path):gmatch "[%s|(]moonwatch%.([%w_.]+)" do
+            name = name:gsub("%.+$", "")
             local full = "moonwatch." .. name
             local is_known = found.classes[full] or found.aliases[full] or moonwatch[name] ~= nil
             assert.is_truthy(is_known, path .. ": " .. full)
@@ -82,6 +86,14 @@ describe("the annotations", function()
       assert.same({ "load" }, functions_of "moonwatch.testing")
       local log = require "moonwatch.rules".log
       assert.same(functions_in(log, "new set enabled level form wall write"), functions_of "moonwatch.log")
+   end)
+
+   it("name every function of the adapters and of linotify's names", function()
+      assert.same({ "init" }, functions_of "moonwatch.compat.inotify")
+      local handle <close> = assert(require "moonwatch.compat.inotify".init())
+      assert.same(functions_in(debug.getmetatable(handle).__index), functions_of "moonwatch.compat.handle")
+      local there, adapter = pcall(require, "moonwatch.adapter.cqueues")
+      if there then assert.same(functions_in(adapter), functions_of "moonwatch.adapter") end
    end)
 
    local function each_object(check)

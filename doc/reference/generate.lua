@@ -105,7 +105,8 @@ local function write_class(class, tables)
    out:close()
 end
 
-local MODULES = { ["moonwatch"] = true, ["moonwatch.rules"] = true, ["moonwatch.testing"] = true }
+local MODULES = { ["moonwatch"] = true, ["moonwatch.rules"] = true, ["moonwatch.testing"] = true,
+   ["moonwatch.adapter"] = true, ["moonwatch.compat.inotify"] = true }
 
 -- Classes without functions are tables of the module before them.
 local current

@@ -1,0 +1,6 @@
+---@meta moonwatch.adapter.copas
+
+---@type moonwatch.adapter
+local adapter
+
+return adapter

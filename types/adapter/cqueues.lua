@@ -1,0 +1,6 @@
+---@meta moonwatch.adapter.cqueues
+
+---@type moonwatch.adapter
+local adapter
+
+return adapter

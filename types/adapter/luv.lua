@@ -1,0 +1,6 @@
+---@meta moonwatch.adapter.luv
+
+---@type moonwatch.adapter
+local adapter
+
+return adapter
