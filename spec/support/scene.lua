@@ -24,7 +24,7 @@ local probe = require "torture_probe"
 local Model = require "torture.model"
 local oracles = require "torture.oracles"
 
-local SYNC_SECONDS = 30
+local SYNC_SECONDS = tonumber(os.getenv "SYNC_SECONDS") or 30
 
 local Scene = {}
 Scene.__index = Scene

@@ -311,6 +311,7 @@ WatchMark watch_mark(Watch *watch)
 	if (watch->tree->polled > 0 || watch->tree->options.poll)
 		tree_poll(watch->tree);
 	look_at_mounts(watch->shared);
+	tree_verify_roots(watch->tree);
 	loop_job_start(watch->loop, &watch->shared->job);
 	watch->stirred = true;
 	return (WatchMark){.position = hub_position(watch->shared->hub)};

@@ -116,6 +116,8 @@ static Node *take_moved(
 
 static bool may_enter(Tree *tree, Dir *parent, Node *node)
 {
+	if (dir_is_single(parent))
+		return false;
 	return tree->sink.enter == NULL || tree->sink.enter(tree->sink.owner, parent, node);
 }
 

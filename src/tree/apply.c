@@ -16,6 +16,9 @@
 
 #include "os/notify.h"
 
+#define EMPTY_DELAY \
+	0.05 /* seconds after which an emptied root is looked at: it may be removed next */
+
 typedef enum Zone {
 	ZONE_OLD,   /* part of the listing, or of the one that is due */
 	ZONE_CHECK, /* came while the listing was made: may be part of it */
@@ -150,6 +153,8 @@ static void apply_delete(Tree *tree, Dir *dir, const Record *record)
 		tree_delete(tree, dir, node, &like);
 	else
 		mend(tree, dir);
+	if (dir->count == 0 && dir->entry.parent == NULL)
+		tree->empty_at = tree->hub->now + EMPTY_DELAY;
 }
 
 /* Moved out. The going of an exchange with an entry outside is told after its coming: see apply_moved_in. */
@@ -297,15 +302,10 @@ static void record_self(Tree *tree, Dir *dir, const Record *record)
 		tree_tell(tree, op_of(record->mask), dir, NULL, &like);
 }
 
-static bool is_single(const Dir *dir)
-{
-	return dir->entry.parent == NULL && dir->entry.root->single;
-}
-
 /* Of a single file's directory one name counts; it is told under the name the user gave. */
 static bool is_other_name(const Dir *dir, Record *record)
 {
-	if (!is_single(dir))
+	if (!dir_is_single(dir))
 		return false;
 	const Root *root = dir->entry.root;
 	if (record->name_length != root->leaf->length ||
@@ -453,7 +453,7 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 	Zone from = zone_of(from_dir, pair->from.position), to = zone_of(to_dir, pair->to.position);
 	bool unseen = !to_dir->listed && !to_dir->rewatch;
 	bool whole = from == ZONE_TRUE && (to == ZONE_TRUE || unseen);
-	if (whole && !is_single(from_dir) && !is_single(to_dir)) {
+	if (whole && !dir_is_single(from_dir) && !dir_is_single(to_dir)) {
 		tree->fate = FATE_DROPPED;
 		apply_rename(tree, from_dir, to_dir, pair);
 		tree_count(tree, tree->fate == FATE_DELIVERED ? FATE_MERGED : tree->fate);

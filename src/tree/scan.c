@@ -334,11 +334,6 @@ static int look_single(Scan *scan, const Root *root)
 	return 0;
 }
 
-static bool is_single(const Dir *dir)
-{
-	return dir->entry.parent == NULL && dir->entry.root->single;
-}
-
 static int list(Scan *scan)
 {
 	Dir *dir = scan->dir;
@@ -346,7 +341,7 @@ static int list(Scan *scan)
 	tree->stamp = dir_clock();
 	children_clear_seen(dir);
 	scan->from = scan->to = hub_read_position(tree->hub);
-	int error = is_single(dir) ? look_single(scan, dir->entry.root) : list_all(scan);
+	int error = dir_is_single(dir) ? look_single(scan, dir->entry.root) : list_all(scan);
 	if (error < 0)
 		return error;
 	dir->listed_from = scan->from;

@@ -131,6 +131,7 @@ struct Tree {
 	Dir **deferred; /* those that were not where the index has them while records were unread */
 	size_t deferred_count, deferred_size;
 	uint64_t deferred_until;
+	double empty_at; /* 0: no root became empty; else when to see whether it is still there */
 	double retry_at; /* 0: nothing to retry (out of descriptors or memory) */
 	double poll_at;  /* 0: nothing is polled */
 	int64_t stamp;   /* file clock before the read or the listing under way */
@@ -160,6 +161,12 @@ typedef struct RootNames {
 	const char *key;    /* the same, clean (base/path.h) */
 	Pattern *match;     /* anchored; a use is taken; or NULL */
 } RootNames;
+
+/* The folder of a single file: one of its names counts, and what has that is not entered. */
+static inline bool dir_is_single(const Dir *dir)
+{
+	return dir->entry.parent == NULL && dir->entry.root->single;
+}
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
 
@@ -253,6 +260,9 @@ int way_start(Root *root);  /* first walk; the top is made where it is there */
 void way_check(Root *root); /* walks again and tells gone and back */
 void way_lose(
 	Root *root); /* the root is not where it was: gone is told, and the way is walked again */
+/* Looks whether each root is still where it was: one that is gone tells nothing while somebody has it open. */
+void tree_verify_roots(Tree *tree);
+void tree_verify_empty(Tree *tree); /* when it is time */
 void way_drop(Root *root);
 /* A mount came or went at this path, which has no link in it. */
 void tree_remounted(Tree *tree, const char *path);

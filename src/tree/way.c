@@ -218,12 +218,13 @@ static int walk_one(Walk *walk, const char *name, bool last)
 		close(child);
 		return error;
 	}
-	if (error == 0 && last && !S_ISDIR(status.st_mode) && !wants_dir(root)) {
+	if (error == 0 && last &&
+		(wants_file(root) || (!S_ISDIR(status.st_mode) && !wants_dir(root)))) {
 		note_file(walk, name, &status);
 		close(child);
 		return 0;
 	}
-	if (error == 0 && (!S_ISDIR(status.st_mode) || (last && wants_file(root))))
+	if (error == 0 && !S_ISDIR(status.st_mode))
 		error = -ENOTDIR;
 	if (error == 0 && last) {
 		walk->found = FOUND_DIR;
@@ -357,7 +358,7 @@ static void carry_over(Tree *tree, Dir *old, Dir *top)
 {
 	ChildCursor cursor;
 	Node *node = children_start(old, &cursor);
-	if (node == NULL || node_is_dir(node))
+	if (node == NULL)
 		return;
 	Node *copy = node_new(&tree->pool, node->type, node_name(node), node->name_length);
 	if (copy == NULL)
@@ -366,6 +367,11 @@ static void carry_over(Tree *tree, Dir *old, Dir *top)
 	copy->told = node->told;
 	children_add(top, copy);
 	tree->entries++;
+	if (!node_is_dir(copy))
+		return;
+	dir_of(copy)->pruned = true;
+	dir_of(copy)->tree = tree->index;
+	tree->directories++;
 }
 
 static int set_top(Root *root, const Walk *walk)
@@ -417,9 +423,10 @@ static int take_walk(Root *root, const Walk *walk)
 {
 	bool was_known = root->known, single = walk->found != FOUND_DIR;
 	if (is_same_top(root, walk)) {
-		if (single)
-			tree_scan_later(root->tree, root->top, SCAN_COMPARE);
-		return 0;
+		if (!single)
+			return 0;
+		tree_scan_later(root->tree, root->top, SCAN_COMPARE);
+		return note_folder(root, walk); /* the same folder may lie elsewhere */
 	}
 	root->single = single;
 	int error = single ? note_folder(root, walk) : 0;
@@ -527,6 +534,40 @@ void tree_remounted(Tree *tree, const char *path)
 			root->check = tree->checks = true;
 	}
 	tree_close_trail(tree);
+}
+
+/* A removed directory's watch says so when its last user has left it: a shell may stay in it for hours. */
+static bool is_at_its_path(const Root *root)
+{
+	struct stat status;
+	const Dir *top = root->top;
+	const char *path = root->single ? root->folder->bytes : root->real->bytes;
+	if (strlen(path) >= PATH_MAX)
+		return true;
+	if (stat(path, &status) < 0)
+		return errno != ENOENT && errno != ENOTDIR;
+	return top->entry.ino == 0 ||
+		(top->entry.ino == status.st_ino && top->dev == (uint32_t)status.st_dev);
+}
+
+static void verify(Root *root)
+{
+	if (root->top == NULL || !is_at_its_path(root))
+		root->check = root->tree->checks = true;
+}
+
+void tree_verify_roots(Tree *tree)
+{
+	for (size_t i = 0; i < tree->root_count; i++)
+		verify(tree->roots[i]);
+}
+
+void tree_verify_empty(Tree *tree)
+{
+	if (tree->empty_at == 0 || tree->hub->now < tree->empty_at)
+		return;
+	tree->empty_at = 0;
+	tree_verify_roots(tree);
 }
 
 void way_drop(Root *root)

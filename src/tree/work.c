@@ -137,6 +137,7 @@ bool tree_work(Tree *tree, double until)
 {
 	if (tree->starved)
 		recover_starved(tree);
+	tree_verify_empty(tree);
 	if (tree->checks)
 		tree_check_roots(tree);
 	resume_deferred(tree);
@@ -180,5 +181,6 @@ static double earlier(double a, double b)
 
 double tree_deadline(const Tree *tree)
 {
-	return earlier(tree->recovery.due_at, earlier(tree->retry_at, tree->poll_at));
+	double due_at = earlier(tree->recovery.due_at, tree->empty_at);
+	return earlier(due_at, earlier(tree->retry_at, tree->poll_at));
 }
