@@ -111,6 +111,13 @@ sanitize: deps-test  ## the specs under AddressSanitizer, UBSan and leak detecti
 		$(DRIVERS:$(BUILD)/%=$(BUILD)/sanitize/%)
 	@LUA_PLAIN=$(LUA) BUILD=$(BUILD)/sanitize sh spec/support/sanitize.sh -j $(JOBS) $(SPECS)
 
+valgrind: deps-check deps-test  ## the specs under valgrind: slow, so SPECS=spec/bind or less
+	$(submake) all $(DRIVERS)
+	@rm -rf $(BUILD)/valgrind && mkdir -p $(BUILD)/valgrind
+	@BUILD=$(BUILD) LUA=$(abspath spec/support/valgrind.sh) LUA_PLAIN=$(LUA) REPORTS=$(abspath $(BUILD)/valgrind) \
+		SPEC_SECONDS=1200 $(LUA) spec/support/run.lua -j $(JOBS) $(SPECS) || true
+	@find $(BUILD)/valgrind -size +0 -exec cat {} + | grep . && exit 1 || echo "nothing lost, nothing misread"
+
 # The interpreter of the sanitized specs: the sanitizers must be in the program, and not in what it starts.
 $(BUILD)/bin/lua: spec/support/lua.c
 	@mkdir -p $(@D)
@@ -230,5 +237,5 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .DELETE_ON_ERROR:
-.PHONY: doc dist src-rock deb all module run test check sanitize torture torture-tools bench install uninstall rocks format clean help \
+.PHONY: doc dist src-rock deb all module run test check sanitize valgrind torture torture-tools bench install uninstall rocks format clean help \
 	deps deps-run deps-test deps-check deps-bench deps-doc deps-deb
