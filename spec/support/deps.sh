@@ -35,6 +35,8 @@ need_to_test() {
 	need lua-filesystem lua 'require "lfs"'
 	need luarocks command -v luarocks
 	need git command -v git
+	need zip command -v zip
+	need unzip command -v unzip
 	need rsync command -v rsync
 	need openssl command -v openssl
 }
