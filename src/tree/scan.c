@@ -272,7 +272,7 @@ static int read_names(Scan *scan)
 	DirListing *listing = &hub->listing;
 	for (int i = 0; i < LISTINGS_MOST; i++) {
 		scan->from = hub_read_position(hub);
-		if (i > 0 && lseek(scan->fd, 0, SEEK_SET) < 0)
+		if (lseek(scan->fd, 0, SEEK_SET) < 0) /* it may have been read in this slice */
 			return -errno;
 		int error = dir_list_read(listing, scan->fd);
 		if (error < 0)
@@ -360,6 +360,16 @@ static bool is_lost(int error)
 	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ESTALE;
 }
 
+static bool is_refused(int error)
+{
+	return error == -EACCES || error == -EPERM || error == -EOPNOTSUPP;
+}
+
+static bool is_shortage(int error)
+{
+	return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -EINTR;
+}
+
 static void scan_failed(Tree *tree, Dir *dir, int error)
 {
 	if (error == -EAGAIN) {
@@ -367,12 +377,14 @@ static void scan_failed(Tree *tree, Dir *dir, int error)
 		return;
 	}
 	if (!is_lost(error)) {
-		if (error == -EACCES || error == -EPERM || error == -EOPNOTSUPP)
+		if (is_refused(error))
 			watching_refused(tree, dir, error);
 		else if (error == -EXDEV)
 			tree_prune(tree, dir, true);
-		else
+		else if (is_shortage(error))
 			tree_retry(tree, dir);
+		else
+			watching_failed(tree, dir, error);
 		return;
 	}
 	dir->rewatch = true;

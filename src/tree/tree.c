@@ -106,7 +106,7 @@ static int append_root(Tree *tree, Root *root)
 		return -ENOMEM;
 	tree->roots = roots;
 	root->tree = tree;
-	root->index = (uint16_t)tree->root_count;
+	root->index = (uint32_t)tree->root_count;
 	tree->roots[tree->root_count++] = root;
 	return 0;
 }
@@ -181,7 +181,7 @@ void tree_remove_root(Tree *tree, Root *root)
 	tree->root_count--;
 	for (size_t i = root->index; i < tree->root_count; i++) {
 		tree->roots[i] = tree->roots[i + 1];
-		tree->roots[i]->index = (uint16_t)i;
+		tree->roots[i]->index = (uint32_t)i;
 	}
 	free_root(root);
 }

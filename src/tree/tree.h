@@ -68,7 +68,7 @@ typedef struct TreeOptions {
 
 struct Root {
 	Tree *tree;
-	uint16_t index;
+	uint32_t index;
 	Root *outer;         /* the innermost other root of the tree that holds this one, by path */
 	size_t inner_count;  /* roots whose `outer` this is */
 	bool check;          /* the way is to be walked again */
@@ -125,6 +125,7 @@ struct Tree {
 	bool checks;         /* some root's way is to be walked */
 	bool starved;        /* out of memory: something could not even be noted for later */
 	bool full;           /* no watch is to be had until the next poll */
+	bool ails; /* a directory cannot be read, which may pass: it is tried at the next poll */
 	bool limit_reached, limit_told;
 	Dir **pending; /* stack of directories to scan */
 	size_t pending_count, pending_size;

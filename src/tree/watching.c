@@ -20,14 +20,27 @@ void watching_refused(Tree *tree, Dir *dir, int error)
 	dir->unreadable = true;
 }
 
+static void poll_from_now_on(Tree *tree)
+{
+	if (tree->poll_at == 0)
+		tree->poll_at = tree->hub->now + tree->options.interval;
+}
+
+void watching_failed(Tree *tree, Dir *dir, int error)
+{
+	watching_refused(tree, dir, error);
+	tree->ails = true;
+	poll_from_now_on(tree);
+}
+
 void watching_set_polled(Tree *tree, Dir *dir, bool polled)
 {
 	if (dir->polled == polled)
 		return;
 	dir->polled = polled;
 	tree->polled += polled ? 1 : (size_t)-1;
-	if (polled && tree->poll_at == 0)
-		tree->poll_at = tree->hub->now + tree->options.interval;
+	if (polled)
+		poll_from_now_on(tree);
 }
 
 static int claim(Tree *tree, Dir *dir, int fd)
@@ -69,7 +82,7 @@ int tree_watch(Tree *tree, Dir *dir, int fd)
 	int error = tree->options.poll ? -ENOSPC : claim(tree, dir, fd);
 	if (error != -ENOSPC) {
 		if (error == 0)
-			dir->was_polled = dir->polled;
+			dir->was_polled |= dir->polled;
 		watching_set_polled(tree, dir, false);
 		return error;
 	}
@@ -81,22 +94,24 @@ int tree_watch(Tree *tree, Dir *dir, int fd)
 	return 0;
 }
 
-/* A new look at everything that has no watch; where there is one to be had by now, it is taken. */
+/* A new look at everything that has no watch; where there is one to be had by now, it is taken. What could not be read
+ * is tried again. */
 static void look_again(Tree *tree, Dir *dir, uint64_t argument)
 {
 	(void)argument;
-	if (dir->polled)
+	if (dir->polled || dir->unreadable)
 		tree_scan_later(tree, dir, SCAN_COMPARE);
 }
 
 void tree_poll(Tree *tree)
 {
-	tree->full = false;
+	bool looks = tree->polled > 0 || tree->ails;
+	tree->full = tree->ails = false;
 	for (size_t i = 0; i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
 		if (root->unsure || tree->options.poll)
 			root->check = tree->checks = true;
-		if (root->top != NULL && tree->polled > 0)
+		if (root->top != NULL && looks)
 			tree_visit_dirs(tree, root->top, look_again, 0);
 	}
 }

@@ -7,7 +7,8 @@
 
 #include "tree/tree.h"
 
-void watching_refused(Tree *tree, Dir *dir, int error);      /* tells `unwatched`, once */
+void watching_refused(Tree *tree, Dir *dir, int error); /* tells `unwatched`, once */
+void watching_failed(Tree *tree, Dir *dir, int error);  /* the same; tried again at the next poll */
 void watching_set_polled(Tree *tree, Dir *dir, bool polled); /* counts it */
 bool watching_is_across(
 	const Tree *tree, const Dir *dir); /* on another file system, and that is not wanted */
