@@ -461,7 +461,9 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 		return;
 	}
 	tree_record(tree, from_dir, &pair->from);
-	tree_record(tree, to_dir, &pair->to);
+	if (hub_is_claim(
+			tree->hub, pair->to.wd, &to_dir->claim)) /* it may have gone with what was moved out */
+		tree_record(tree, to_dir, &pair->to);
 }
 
 /* --- lost watches ---------------------------------------------------------------------------------------------------- */

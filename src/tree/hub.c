@@ -97,6 +97,7 @@ void hub_unclaim(Hub *hub, Claim *claim)
 	if (claim->wd < 0)
 		return;
 	size_t slot = slot_of(hub, claim->wd);
+	hub->releases++;
 	unlink_claim(hub, slot, claim);
 	if (hub->claims[slot] == NULL) {
 		empty_slot(hub, slot);
@@ -200,6 +201,7 @@ static void watch_ended(Hub *hub, int wd)
 	if (claim == NULL)
 		return;
 	empty_slot(hub, slot_of(hub, wd));
+	hub->releases++;
 	while (claim != NULL) {
 		Claim *next = claim->next;
 		claim->wd = -1;
@@ -241,12 +243,18 @@ static int collect(const Hub *hub, int wd, ClaimList *list)
 	return 0;
 }
 
-static bool still_claims(const Hub *hub, int wd, const Claim *wanted)
+bool hub_is_claim(const Hub *hub, int wd, const Claim *wanted)
 {
 	Claim *claim = hub_claims(hub, wd);
 	while (claim != NULL && claim != wanted)
 		claim = claim->next;
 	return claim != NULL;
+}
+
+/* The same of one collected when `releases` was so: thousands may claim one watch. */
+static bool still_claims(const Hub *hub, int wd, const Claim *claim, uint64_t releases)
+{
+	return hub->releases == releases || hub_is_claim(hub, wd, claim);
 }
 
 static void hand_to(Hub *hub, Claim *claim, const Record *record)
@@ -275,19 +283,24 @@ static void hand_on(Hub *hub, const Record *record)
 		hand_to(hub, claim, record);
 		return;
 	}
+	uint64_t releases = hub->releases;
 	for (size_t i = 0; i < hub->olds.count; i++) {
-		if (still_claims(hub, record->wd, hub->olds.items[i]))
+		if (still_claims(hub, record->wd, hub->olds.items[i], releases))
 			hand_to(hub, hub->olds.items[i], record);
 	}
 }
 
-/* The second half's directory in the same tree: the same one if it can be, else of the same root, else any. */
-static Claim **partner_of(Hub *hub, const Dir *dir)
+/* The second half's directory in the same tree: the same one if it can be, else of the same root, else any. Claims given
+ * up since they were collected may be freed. */
+static Claim **partner_of(Hub *hub, const Dir *dir, size_t at, const Record *to, uint64_t releases)
 {
 	Claim **best = NULL;
+	if (at < hub->news.count && hub->news.items[at] == &dir->claim)
+		return &hub->news.items[at];
 	for (size_t i = 0; i < hub->news.count; i++) {
 		Claim **place = &hub->news.items[i];
-		Dir *other = *place != NULL ? dir_of_claim(*place) : NULL;
+		bool valid = *place != NULL && still_claims(hub, to->wd, *place, releases);
+		Dir *other = valid ? dir_of_claim(*place) : NULL;
 		if (other == NULL || other->tree != dir->tree)
 			continue;
 		if (other == dir)
@@ -298,11 +311,12 @@ static Claim **partner_of(Hub *hub, const Dir *dir)
 	return best;
 }
 
-static void hand_first_half(Hub *hub, Claim *claim, const Pair *pair)
+static void hand_first_half(Hub *hub, size_t at, const Pair *pair, uint64_t releases)
 {
+	Claim *claim = hub->olds.items[at];
 	Dir *dir = dir_of_claim(claim);
-	Claim **partner = dir != NULL ? partner_of(hub, dir) : NULL;
-	if (partner == NULL || !still_claims(hub, pair->to.wd, *partner)) {
+	Claim **partner = dir != NULL ? partner_of(hub, dir, at, &pair->to, releases) : NULL;
+	if (partner == NULL) {
 		hand_to(hub, claim, &pair->from);
 		return;
 	}
@@ -319,13 +333,14 @@ static void hand_on_pair(Hub *hub, const Pair *pair)
 	}
 	hub->records += 2;
 	hub->unclaimed += hub->news.count == 0;
+	uint64_t releases = hub->releases;
 	for (size_t i = 0; i < hub->olds.count; i++) {
-		if (still_claims(hub, pair->from.wd, hub->olds.items[i]))
-			hand_first_half(hub, hub->olds.items[i], pair);
+		if (still_claims(hub, pair->from.wd, hub->olds.items[i], releases))
+			hand_first_half(hub, i, pair, releases);
 	}
 	for (size_t i = 0; i < hub->news.count; i++) {
 		Claim *claim = hub->news.items[i];
-		if (claim != NULL && still_claims(hub, pair->to.wd, claim))
+		if (claim != NULL && still_claims(hub, pair->to.wd, claim, releases))
 			hand_to(hub, claim, &pair->to);
 	}
 }
@@ -405,6 +420,22 @@ static bool may_hold(const Hub *hub)
 	return hub->end - hub->start < HELD_MOST;
 }
 
+/* Is it to be waited with? What was there already when another began to wait has waited as long as that: else a steady
+ * stream of entries that are moved out would be told at the pace of the waits. */
+static bool holds(Hub *hub, const Record *from)
+{
+	if (from->position <= hub->waited)
+		return false;
+	if (hub->hold_until == 0) {
+		hub->hold_until = hub->read_at + HUB_PAIR_WAIT;
+		hub->hold_end = hub_read_position(hub);
+	}
+	if (hub->now < hub->hold_until)
+		return true;
+	hub->waited = hub->hold_end;
+	return false;
+}
+
 /* A first half: handed on with its second, or held until that comes. False: held. */
 static bool hand_on_rename(Hub *hub, const Record *from, size_t size)
 {
@@ -420,9 +451,7 @@ static bool hand_on_rename(Hub *hub, const Record *from, size_t size)
 		return true;
 	}
 	hub->searched = hub->end - hub->start;
-	if (hub->hold_until == 0)
-		hub->hold_until = hub->read_at + HUB_PAIR_WAIT;
-	if (hub->now < hub->hold_until && may_hold(hub))
+	if (may_hold(hub) && holds(hub, from))
 		return false;
 	hand_on(hub, from);
 	return true;

@@ -78,12 +78,15 @@ struct Hub {
 	size_t tree_slots;
 	Claim **claims; /* open addressing by wd; the first claim of each list */
 	size_t claim_slots, claim_count;
-	char *buffer; /* records read and not yet handed on: [start, end) */
+	uint64_t releases; /* counts claims given up */
+	char *buffer;      /* records read and not yet handed on: [start, end) */
 	size_t start, end, size;
 	uint64_t done;        /* position up to which records were handed on */
 	size_t searched;      /* bytes of the buffer in which the held rename has no second half */
 	bool doubts;          /* some root may be elsewhere: what follows is not about its path */
 	double hold_until;    /* 0: nothing is held */
+	uint64_t hold_end;    /* position up to which records were there when the hold began */
+	uint64_t waited;      /* ... and have been waited with long enough */
 	double now;           /* monotonic time of the step under way */
 	double read_at;       /* monotonic, when the newest records were read */
 	double read_wall;     /* the same in seconds since 1970 */
@@ -113,6 +116,8 @@ int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim);
 /* Gives a claim back; the kernel watch goes with the last one. Fine on an unclaimed one. */
 void hub_unclaim(Hub *hub, Claim *claim);
 Claim *hub_claims(const Hub *hub, int wd); /* the first of the list, NULL if nobody claims it */
+/* Is it (still) one of them? It may have been freed. */
+bool hub_is_claim(const Hub *hub, int wd, const Claim *claim);
 
 /* Whether a file's change time may be later than a stamp taken before; both on the file clock, which may have been set
  * back in between. Errs toward yes. */
