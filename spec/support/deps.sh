@@ -73,7 +73,6 @@ peers) need_to_compare ;;
 deb)
 	need_to_run
 	need dpkg-dev command -v dpkg-shlibdeps
-	need xz-utils command -v xz
 	;;
 doc)
 	need lua5.4 lua ''
