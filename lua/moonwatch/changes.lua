@@ -80,6 +80,7 @@ end
 -- @usage for batch in watcher:changes { settle = 0.5 } do print(#batch, batch[1].op, batch[1].path) end
 function changes.changes(watcher, options)
    declare.check(fields, options or {}, "changes")
+   watcher:_refuse "changes"
    local filled = declare.fill(fields, options or {})
    gather_events(watcher, gatherer_of(watcher, filled), 0)
    return function()

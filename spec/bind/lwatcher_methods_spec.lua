@@ -268,6 +268,28 @@ describe("unwatched", function()
    end)
 end)
 
+describe("a watcher with subscriptions", function()
+   helper.leaves_nothing()
+
+   it("delivers to them only", function()
+      local watcher <close> = assert(moonwatch.watch(helper.folder()))
+      local subscription = watcher:on("create", function() end)
+      local calls = {
+         get = function() watcher:get(0) end,
+         each = function() watcher:each(0) end,
+         changes = function() watcher:changes {} end,
+         select = function() moonwatch.select { watcher, timeout = 0 } end,
+      }
+      for name, call in pairs(calls) do
+         local ok, message = pcall(call)
+         assert.is_false(ok)
+         assert.matches("lwatcher_methods_spec.lua:%d+: " .. name .. ".*: the watcher delivers to its subscriptions", message)
+      end
+      subscription:off()
+      for _, call in pairs { calls.get, calls.each, calls.select } do call() end
+   end)
+end)
+
 describe("the polling protocol of a watcher", function()
    helper.leaves_nothing()
 

@@ -83,8 +83,10 @@ bool bind_pushanchored(
 /* Whatever can be waited for has a Source as the FIRST member of its userdata. */
 struct Source {
 	Bind *bind;
-	List waiters;  /* tasks in the order they came */
-	bool closed;   /* waits end with nil, "closed", EPIPE */
+	List waiters; /* tasks in the order they came */
+	bool closed;  /* waits end with nil, "closed", EPIPE */
+	const char *
+		refusal; /* why nobody may wait for it now ("it delivers to handlers"), for select; NULL: anybody may */
 	bool internal; /* only other tasks can make something be there (for the deadlock report) */
 	/* Interest is given up only before the loop looks again, which spares who takes one value after the other two calls
 	 * of epoll each time. To be set only by an object that always does source_close before it is freed. */

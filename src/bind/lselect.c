@@ -173,7 +173,10 @@ static bool has_pollfd(lua_State *L, int object)
 /* Pushes the source object that stands for the value at `object`: itself, what its __waitable gives, or a wrapper. */
 static void push_source(lua_State *L, int object, int number)
 {
-	if (bind_testsource(L, object) != NULL) {
+	const Source *source = bind_testsource(L, object);
+	if (source != NULL) {
+		if (source->refusal != NULL)
+			bind_misuse(L, "select: #%d: %s", number, source->refusal);
 		lua_pushvalue(L, object);
 	} else if (luaL_getmetafield(L, object, "__waitable") != LUA_TNIL) {
 		lua_pushvalue(L, object);

@@ -287,10 +287,19 @@ static int take_event(lua_State *L, Source *source)
 	return 1;
 }
 
+static const char refusal[] = "the watcher delivers to its subscriptions";
+
 static void refuse_subscribed(lua_State *L, const Watcher *watcher, const char *method)
 {
 	if (watcher->subscribed)
-		bind_misuse(L, "%s: the watcher delivers to its subscriptions", method);
+		bind_misuse(L, "%s: %s", method, refusal);
+}
+
+/* _refuse(method): misuse where the watcher has subscriptions */
+static int l_refuse(lua_State *L)
+{
+	refuse_subscribed(L, watcher_check(L), luaL_checkstring(L, 2));
+	return 0;
 }
 
 static int l_get(lua_State *L)
@@ -525,6 +534,7 @@ static int l_subscribe(lua_State *L)
 	lua_rawseti(L, -2, luaL_len(L, -2) + 1);
 	if (!watcher->subscribed && watcher->watch.shared != NULL) {
 		watcher->subscribed = true;
+		watcher->source.refusal = refusal;
 		bind_anchor(L, 1, &watcher->dispatch);
 		dispatch_init(L, &watcher->dispatch, &watcher->dispatch, "watcher", true, next_handler);
 		watcher->dispatch.done = handler_done;
@@ -538,6 +548,7 @@ static void stop_dispatch(lua_State *L, Watcher *watcher)
 	if (!watcher->subscribed)
 		return;
 	watcher->subscribed = false;
+	watcher->source.refusal = NULL;
 	dispatch_stop(&watcher->dispatch);
 	bind_unanchor(L, &watcher->dispatch);
 }
@@ -909,6 +920,7 @@ static const luaL_Reg methods[] = {
 	{"events", l_events},
 	{"timeout", l_timeout},
 	{"_entries", l_entries},
+	{"_refuse", l_refuse},
 	{"_subscribe", l_subscribe},
 	{"_widen", l_widen},
 	{"_settle", l_settle},

@@ -80,6 +80,14 @@ static void set_timer(Shared *shared)
 		loop_timer_start(shared->loop, &shared->timer, deadline);
 }
 
+static void repair(Shared *shared)
+{
+	for (List *link = shared->watches.next; link != &shared->watches; link = link->next) {
+		if (watch_of(link)->view.failed)
+			view_repair(&watch_of(link)->view);
+	}
+}
+
 static void step(Shared *shared)
 {
 	double now = loop_now(), until = now + SLICE;
@@ -92,6 +100,7 @@ static void step(Shared *shared)
 		more = (!more && work(shared, until)) || more || hub_is_behind(shared->hub);
 		now = loop_now();
 	} while (more && now < until);
+	repair(shared);
 	shared->stepping = false;
 	if (more)
 		loop_job_start(shared->loop, &shared->job);

@@ -735,6 +735,31 @@ void view_set_ready(View *view)
 	}
 }
 
+static void tell_anew(View *view, Root *root)
+{
+	Text *path = text_share(tree_path(view->tree, root->top));
+	Walk walk = walk_in_place(view, root->top, false);
+	tree_tell_root(view->tree, OP_GONE, root, 0);
+	tree_tell_root(view->tree, OP_BACK, root, 0);
+	if (path != NULL)
+		walk_below(&walk, root->top, NULL, path, (Cover){0}, false);
+	else
+		view->failed = true;
+	text_free(path);
+}
+
+void view_repair(View *view)
+{
+	Tree *tree = view->tree;
+	view->failed = false;
+	if (tree->root_count > 0)
+		tree_tell_root(tree, OP_OVERFLOW, tree->roots[0], 0);
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->top != NULL)
+			tell_anew(view, tree->roots[i]);
+	}
+}
+
 /* What the ignore files say counts from here on; who was not judged yet is judged by what they said before. */
 static void list(void *owner, Dir *dir, int fd)
 {

@@ -52,6 +52,8 @@ static inline size_t view_waiting(const View *view)
 {
 	return view->queue.count + fold_count(&view->fold);
 }
+/* After an event was lost for want of memory: all is told anew, root by root, as if it had gone and come back. */
+void view_repair(View *view);
 /* The rules have changed for all below a directory: what is shown now and was not is told as created, and the other way
  * round; or silently. */
 void view_reconsider(View *view, Dir *dir, bool silently);
