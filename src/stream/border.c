@@ -119,16 +119,22 @@ static bool refuse(Verdict *verdict, Reason reason)
 	return false;
 }
 
-static bool is_another_root(const Subject *subject, const char *key)
+static const Root *other_root(const Subject *subject, const char *key)
 {
 	const Tree *tree = subject->border->tree;
 	for (size_t i = 0; i < tree->root_count; i++) {
 		const Root *root = tree->roots[i];
 		if (root->outer == subject->root && (root->ready || !subject->root->ready) &&
 			strcmp(root->key->bytes, key) == 0)
-			return true;
+			return root;
 	}
-	return false;
+	return NULL;
+}
+
+/* A file in the place of a root that is a directory while it is there: nobody else tells it. */
+static bool takes_its_place(const Subject *subject, const Root *nested)
+{
+	return !subject->isdir && nested->known && !nested->single;
 }
 
 /* What neither pattern nor filter decides. A directory that is another root is shown, but not entered. */
@@ -141,13 +147,13 @@ static bool passes_places(const Subject *subject, Verdict *verdict)
 	if (key == NULL)
 		return refuse(verdict, REASON_MEMORY);
 	bool removed = border_is_removed(border, subject->root, key->bytes);
-	bool nested = subject->root->inner_count > 0 && is_another_root(subject, key->bytes);
+	const Root *nested = subject->root->inner_count > 0 ? other_root(subject, key->bytes) : NULL;
 	text_free(key);
 	if (removed)
 		return refuse(verdict, REASON_REMOVED);
-	if (nested && !subject->isdir)
+	if (nested != NULL && !subject->isdir && !takes_its_place(subject, nested))
 		return refuse(verdict, REASON_NESTED);
-	verdict->entered = verdict->entered && !nested;
+	verdict->entered = verdict->entered && nested == NULL;
 	return true;
 }
 
