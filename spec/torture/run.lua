@@ -321,10 +321,12 @@ local function known(self)
 end
 
 -- Another watcher in the place of ours, started while the writers are at work: what it knows when it is ready is the
--- tree to which its events apply.
+-- tree to which its events apply. Where some wait already, what it knows is ahead of them: then once more.
 local function start_again(self)
-   self.watcher:close()
-   open_watcher(self)
+   repeat
+      self.watcher:close()
+      open_watcher(self)
+   until self.watcher:stats().queued == 0
    self.seq = nil
    self.model = Model.new(known(self), self.view)
    self.model.read = self.read

@@ -69,7 +69,7 @@ void watcher_advance(Watcher *watcher)
 	if (!watcher->looking || !watcher->opened || !tree_is_settled(watch->tree))
 		return;
 	if (!watcher->marked) {
-		watcher->first = (WatchMark){.position = hub_position(watch->tree->hub)};
+		watcher->first = (WatchMark){.position = tree_end_first_look(watch->tree)};
 		watcher->marked = true;
 	}
 	if (!watch_reached(watch, watcher->first))

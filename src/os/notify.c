@@ -128,9 +128,18 @@ int notify_add(int fd, const char *path, uint32_t mask)
 
 int notify_add_fd(int fd, int entry, uint32_t mask)
 {
-	char path[sizeof "/proc/self/fd/" + 12];
-	snprintf(path, sizeof path, "/proc/self/fd/%d", entry);
-	return notify_add(fd, path, mask);
+	static const char folder[] = "/proc/self/fd/";
+	enum { FOLDER_LENGTH = sizeof folder - 1, DIGITS = 10 };
+	char path[FOLDER_LENGTH + DIGITS + 1];
+	char *start = path + sizeof path;
+	*--start = '\0';
+	unsigned rest = (unsigned)entry;
+	do
+		*--start = (char)('0' + rest % 10);
+	while ((rest /= 10) > 0);
+	start -= FOLDER_LENGTH;
+	memcpy(start, folder, FOLDER_LENGTH);
+	return notify_add(fd, start, mask);
 }
 
 int notify_remove(int fd, int wd)

@@ -25,11 +25,12 @@ typedef enum Zone {
 	ZONE_TRUE,
 } Zone;
 
-static Zone zone_of(const Dir *dir, uint64_t position)
+static Zone zone_of(const Tree *tree, const Dir *dir, uint64_t position)
 {
 	if (dir->rewatch || !dir->listed || position <= dir->listed_from)
 		return ZONE_OLD;
-	return position <= dir->listed_to ? ZONE_CHECK : ZONE_TRUE;
+	bool unsure = position <= dir->listed_to || position <= tree->unsure_until;
+	return unsure ? ZONE_CHECK : ZONE_TRUE;
 }
 
 static Told like_of(const Record *record)
@@ -93,13 +94,21 @@ static const char *disk_name(const Dir *dir, const char *name, size_t length, ch
 	return buffer;
 }
 
-/* What a name stands for now, which may be later than the record; type unknown where nothing is to be had. */
-static FileInfo look_at(Tree *tree, Dir *dir, const char *name, size_t length)
+/* What a name stands for now, which may be later than the record; type unknown where there is nothing. A negative errno
+ * where that cannot be said, e.g. because the directory is not where the index has it. */
+static int look(Tree *tree, Dir *dir, const char *name, size_t length, FileInfo *info)
 {
 	char buffer[256];
-	FileInfo info = {.type = TYPE_UNKNOWN};
+	*info = (FileInfo){.type = TYPE_UNKNOWN};
 	int fd = tree_open_dir(tree, dir);
-	if (fd >= 0 && dir_look(fd, disk_name(dir, name, length, buffer), &info) < 0)
+	int error = fd < 0 ? fd : dir_look(fd, disk_name(dir, name, length, buffer), info);
+	return fd >= 0 && error == -ENOENT ? 0 : error;
+}
+
+static FileInfo look_at(Tree *tree, Dir *dir, const char *name, size_t length)
+{
+	FileInfo info;
+	if (look(tree, dir, name, length, &info) < 0)
 		info = (FileInfo){.type = TYPE_UNKNOWN};
 	return info;
 }
@@ -112,6 +121,13 @@ static bool is_there(const FileInfo *info)
 static bool is_node(const FileInfo *info, const Node *node)
 {
 	return is_there(info) && node->ino != 0 && node->ino == info->identity.ino;
+}
+
+static bool is_other(const Node *node, const FileInfo *info)
+{
+	bool other_type = node->type != TYPE_UNKNOWN && node->type != info->type;
+	return node_is_dir(node) != (info->type == TYPE_DIRECTORY) || other_type ||
+		(node->ino != 0 && node->ino != info->identity.ino);
 }
 
 void tree_fill_type(Tree *tree, Dir *dir, Node *node)
@@ -268,11 +284,16 @@ static void check(Tree *tree, Dir *dir, const Record *record)
 			apply_content(tree, dir, record);
 		return;
 	}
-	FileInfo info = look_at(tree, dir, record->name, record->name_length);
+	FileInfo info;
 	bool known = node != NULL;
+	if (look(tree, dir, record->name, record->name_length, &info) < 0) {
+		mend(tree, dir);
+		return;
+	}
 	if (says_gone(record) ? known && !is_there(&info) : !known && is_there(&info))
 		apply(tree, dir, record);
-	else if (known != is_there(&info) || (record->mask & NOTIFY_MOVED_TO))
+	else if (known != is_there(&info) || (record->mask & NOTIFY_MOVED_TO) ||
+		(known && is_other(node, &info)))
 		mend(tree, dir);
 }
 
@@ -333,7 +354,7 @@ static void apply_in_zone(Tree *tree, Dir *dir, const Record *given)
 		tree_raise_fate(tree, FATE_FILTERED);
 		return;
 	}
-	switch (zone_of(dir, record.position)) {
+	switch (zone_of(tree, dir, record.position)) {
 	case ZONE_OLD:
 		drop(tree, dir, &record);
 		break;
@@ -450,7 +471,8 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 		tree_count(tree, FATE_MERGED);
 		return;
 	}
-	Zone from = zone_of(from_dir, pair->from.position), to = zone_of(to_dir, pair->to.position);
+	Zone from = zone_of(tree, from_dir, pair->from.position);
+	Zone to = zone_of(tree, to_dir, pair->to.position);
 	bool unseen = !to_dir->listed && !to_dir->rewatch;
 	bool whole = from == ZONE_TRUE && (to == ZONE_TRUE || unseen);
 	if (whole && !dir_is_single(from_dir) && !dir_is_single(to_dir)) {

@@ -651,7 +651,7 @@ int hub_step(Hub *hub, double now)
 		return (int)length;
 	hand_on_all(hub);
 	for (List *link = hub->trees.next; link != &hub->trees; link = link->next)
-		tree_close_trail(list_item(link, Tree, link));
+		tree_rest_trail(list_item(link, Tree, link));
 	return length > 0;
 }
 

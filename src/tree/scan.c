@@ -264,15 +264,17 @@ static void drop_unseen(Scan *scan)
 }
 
 /* Reads the names so that no record about this directory came meanwhile: then the listing has one position. Gives up
- * under a writer that never pauses; such records are checked. */
+ * under a writer that never pauses; such records are checked, as those of the first look are. */
 static int read_names(Scan *scan)
 {
 	Dir *dir = scan->dir;
 	Hub *hub = scan->tree->hub;
 	DirListing *listing = &hub->listing;
+	if (tree_looks_first(scan->tree))
+		return dir_list_read(listing, scan->fd);
 	for (int i = 0; i < LISTINGS_MOST; i++) {
 		scan->from = hub_read_position(hub);
-		if (lseek(scan->fd, 0, SEEK_SET) < 0) /* it may have been read in this slice */
+		if (i > 0 && lseek(scan->fd, 0, SEEK_SET) < 0)
 			return -errno;
 		int error = dir_list_read(listing, scan->fd);
 		if (error < 0)
@@ -295,7 +297,8 @@ static int list_all(Scan *scan)
 	int error = read_names(scan);
 	if (error < 0)
 		return error;
-	if (scan->captured && hub_heard_of_directories(scan->tree->hub, scan->begin))
+	bool watchful = !tree_looks_first(scan->tree);
+	if (scan->captured && watchful && hub_heard_of_directories(scan->tree->hub, scan->begin))
 		return -EAGAIN;
 	if (scan->tells && !trail_is_at_its_place(scan->dir))
 		return -ESTALE;

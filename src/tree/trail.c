@@ -3,7 +3,8 @@
  * trail.c - directories opened by the way the index has for them, and proven by device and inode.
  *
  * The descriptors of one branch stay open during a slice of scanning, so that a child is opened relative to its parent;
- * none outlives the slice, since an open descriptor keeps a file system from being unmounted.
+ * none outlives the slice, since an open descriptor keeps a file system from being unmounted; but the first look goes on
+ * where it was.
  */
 #include "tree/trail.h"
 
@@ -18,6 +19,12 @@ void tree_close_trail(Tree *tree)
 	while (tree->trail_depth > 0)
 		close(tree->trail_fds[--tree->trail_depth]);
 	tree->trail_stale = false;
+}
+
+void tree_rest_trail(Tree *tree)
+{
+	if (tree->pending_count == 0 || !tree_looks_first(tree))
+		tree_close_trail(tree);
 }
 
 /* The trail may be in use further up the stack: it is only marked, and closed at the next opening. */
@@ -102,13 +109,19 @@ static int open_on_trail(Tree *tree, Dir *dir)
 	return trail_open_whole(dir);
 }
 
+/* It may have been listed since it was opened. */
+static int rewind_listing(int fd)
+{
+	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd;
+}
+
 int tree_open_dir(Tree *tree, Dir *dir)
 {
 	if (tree->trail_stale)
 		tree_close_trail(tree);
 	for (size_t i = tree->trail_depth; i > 0; i--) {
 		if (tree->trail_dirs[i - 1] == dir)
-			return tree->trail_fds[i - 1];
+			return rewind_listing(tree->trail_fds[i - 1]);
 	}
 	int fd = open_on_trail(tree, dir);
 	if (fd < 0)

@@ -46,6 +46,7 @@ int tree_open(Tree **out, Hub *hub, const TreeOptions *options, TreeSink sink)
 	tree->hub = hub;
 	tree->options = *options;
 	tree->sink = sink;
+	tree->unsure_until = options->initial ? 0 : UINT64_MAX;
 	int error = take_index(hub, tree);
 	if (error < 0) {
 		free(tree);
@@ -184,6 +185,14 @@ void tree_remove_root(Tree *tree, Root *root)
 		tree->roots[i]->index = (uint32_t)i;
 	}
 	free_root(root);
+}
+
+uint64_t tree_end_first_look(Tree *tree)
+{
+	uint64_t position = hub_position(tree->hub);
+	if (tree_looks_first(tree))
+		tree->unsure_until = position;
+	return position;
 }
 
 /* --- paths ---------------------------------------------------------------------------------------------------- */

@@ -122,10 +122,13 @@ struct Tree {
 	size_t root_count;
 	uint32_t generation; /* directories moved so far: cached paths of older ones are checked */
 	bool ready;          /* the first look at the first roots is over */
-	bool checks;         /* some root's way is to be walked */
-	bool starved;        /* out of memory: something could not even be noted for later */
-	bool full;           /* no watch is to be had until the next poll */
-	bool ails; /* a directory cannot be read, which may pass: it is tried at the next poll */
+	/* Records up to here are held against the disk: what the first look lists has no position of its own, since
+	 * nothing is told of it. UINT64_MAX while it lasts. */
+	uint64_t unsure_until;
+	bool checks;  /* some root's way is to be walked */
+	bool starved; /* out of memory: something could not even be noted for later */
+	bool full;    /* no watch is to be had until the next poll */
+	bool ails;    /* a directory cannot be read, which may pass: it is tried at the next poll */
 	bool limit_reached, limit_told;
 	Dir **pending; /* stack of directories to scan */
 	size_t pending_count, pending_size;
@@ -177,6 +180,15 @@ void tree_close(Tree *tree); /* NULL is fine; nothing is told */
  * missing does not wait; nothing is kept then. Its content is scanned by tree_work. */
 int tree_add_root(Tree *tree, const RootNames *names, Root **out);
 void tree_remove_root(Tree *tree, Root *root); /* nothing is told */
+/* All is looked through: what is found from now on has its position. Ready is who has handed on the records up to the
+ * position that is returned. */
+uint64_t tree_end_first_look(Tree *tree);
+
+/* Nothing is told of the first look, and its listings have no position. */
+static inline bool tree_looks_first(const Tree *tree)
+{
+	return tree->unsure_until == UINT64_MAX;
+}
 
 /* --- index: each change is told ---------------------------------------------------------------------------------- */
 
@@ -245,9 +257,10 @@ void tree_poll(Tree *tree);        /* everything without a watch is to be looked
 void tree_before_move(Tree *tree, Dir *dir, Dir *to, const char *name, size_t length);
 bool tree_is_settled(const Tree *tree); /* nothing pending, deferred or to be checked */
 double tree_deadline(const Tree *tree); /* 0: none */
-/* A descriptor of the directory, proven to be it; borrowed until tree_close_trail. */
+/* A descriptor of the directory, proven to be it and at its begin; borrowed until tree_close_trail. */
 int tree_open_dir(Tree *tree, Dir *dir);
 void tree_close_trail(Tree *tree);
+void tree_rest_trail(Tree *tree); /* the same where it is not used again at once */
 int tree_watch(Tree *tree, Dir *dir, int fd);
 /* All directories below and including `top`, parents first. */
 typedef void TreeVisit(Tree *tree, Dir *dir, uint64_t argument);

@@ -160,7 +160,7 @@ bool tree_work(Tree *tree, double until)
 		if (monotonic() >= until)
 			break;
 	}
-	tree_close_trail(tree);
+	tree_rest_trail(tree);
 	if (tree->recovery.running)
 		tree->recovery.spent += monotonic() - began;
 	if (tree_is_settled(tree))
