@@ -536,15 +536,25 @@ static int make_room(Hub *hub)
 	return 0;
 }
 
-enum { STEP = 100000 }; /* microseconds; less is slewing */
+enum { STEP = 20000 }; /* microseconds; less is slewing, or the coarseness of the clock */
 
-/* A file clock that is set back makes later changes look older than what was told before. */
+/* A file clock that is set back makes later changes look older than what was told before. Between the samples before and
+ * after, it ran from `low` to `high`, in part twice. */
+static void note_step(Hub *hub, int64_t offset, int64_t now)
+{
+	int64_t high = hub->clock_offset + now, low = offset + hub->clock_last;
+	bool first = hub->twice_high == 0;
+	hub->twice_low = first || low < hub->twice_low ? low : hub->twice_low;
+	hub->twice_high = first || high > hub->twice_high ? high : hub->twice_high;
+}
+
 static int64_t take_stamp(Hub *hub)
 {
-	int64_t stamp = dir_clock();
-	int64_t offset = stamp - (int64_t)(seconds(CLOCK_MONOTONIC) * 1e6);
-	if (hub->clock_offset != 0 && offset < hub->clock_offset - STEP)
-		hub->stepped_back += hub->clock_offset - offset;
+	int64_t stamp = dir_clock(), now = (int64_t)(seconds(CLOCK_BOOTTIME) * 1e6);
+	int64_t offset = stamp - now;
+	if (hub->clock_last != 0 && offset < hub->clock_offset - STEP)
+		note_step(hub, offset, now);
+	hub->clock_last = now;
 	hub->clock_offset = offset;
 	return stamp;
 }
@@ -553,8 +563,8 @@ bool hub_is_since(const Hub *hub, int64_t ctime, int64_t stamp)
 {
 	if (ctime >= stamp)
 		return true;
-	int64_t now = dir_clock();
-	return stamp > now && ctime <= now && ctime >= stamp - hub->stepped_back;
+	bool twice = stamp > hub->twice_low && stamp <= hub->twice_high;
+	return twice && ctime >= hub->twice_low;
 }
 
 static ssize_t read_records(Hub *hub)

@@ -92,9 +92,11 @@ struct Hub {
 	double read_wall;     /* the same in seconds since 1970 */
 	int64_t stamp;        /* file clock before the newest read */
 	int64_t drained;      /* file clock before a look that found nothing left */
-	int64_t clock_offset; /* file clock less monotonic, when last sampled */
-	int64_t stepped_back; /* microseconds by which the file clock was set back so far */
-	int64_t epoch;        /* file clock at opening: `told` counts from here */
+	int64_t clock_offset; /* file clock less time since boot, when last sampled */
+	int64_t clock_last;   /* time since boot then, in microseconds */
+	int64_t twice_low,
+		twice_high; /* the file clock was set back somewhere in between; 0, 0: never */
+	int64_t epoch;  /* file clock at opening: `told` counts from here */
 	uint64_t overflows;
 	uint64_t records;           /* handed on */
 	uint64_t unclaimed;         /* of them those of watches that nobody has any more */

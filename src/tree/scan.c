@@ -86,7 +86,7 @@ static bool content_changed(const Scan *scan, const Node *node, const FileInfo *
 		return node->told != signature(info);
 	if (node->writing)
 		return true;
-	int64_t told = (int64_t)node->told + scan->tree->hub->epoch;
+	int64_t told = tree_told_at(scan->tree, node);
 	return hub_is_since(
 		scan->tree->hub, info->ctime, told > scan->tree->gap ? told : scan->tree->gap);
 }

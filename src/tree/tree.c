@@ -338,6 +338,13 @@ void tree_stamp(Tree *tree, Node *node)
 	node->told = (uint64_t)(tree->stamp - tree->hub->epoch) & TOLD_MASK;
 }
 
+/* Before the epoch where the clock was set back: the sign is the highest of the 48 bits. */
+int64_t tree_told_at(const Tree *tree, const Node *node)
+{
+	const uint64_t sign = (TOLD_MASK >> 1) + 1;
+	return (int64_t)((node->told ^ sign) - sign) + tree->hub->epoch;
+}
+
 /* --- create ------------------------------------------------------------------------------------------------------ */
 
 static void count_in(Tree *tree, Node *node)

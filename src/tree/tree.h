@@ -216,6 +216,7 @@ void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like);
 void tree_tell_content(Tree *tree, Dir *dir, Node *node, const Told *like);
 void tree_tell_root(Tree *tree, uint8_t op, Root *root, int error);
 void tree_stamp(Tree *tree, Node *node);
+int64_t tree_told_at(const Tree *tree, const Node *node); /* that stamp, on the file clock */
 
 void tree_leave(Tree *tree, Dir *dir, Node *node, bool replaced); /* says so to the sink */
 

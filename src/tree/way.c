@@ -122,7 +122,8 @@ static bool next_component(Walk *walk, char *name, bool *last)
 	size_t length = strcspn(start, "/");
 	if (length == 0)
 		return false;
-	size_t kept = length > NAME_MAX ? NAME_MAX : length;
+	size_t kept =
+		length > NAME_MAX ? NAME_MAX + 1 : length; /* too long is too long for the kernel as well */
 	memcpy(name, start, kept);
 	name[kept] = '\0';
 	char *after = start + length;
@@ -244,7 +245,7 @@ static int walk_one(Walk *walk, const char *name, bool last)
 
 static int walk_all(Walk *walk)
 {
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 2];
 	bool last;
 	struct stat status;
 	while (walk->found == FOUND_NOTHING && next_component(walk, name, &last)) {
