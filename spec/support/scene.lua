@@ -105,7 +105,8 @@ end
 -- front (unshare, ...). Gives what helper.run gives.
 function scene.elsewhere(chunk, before)
    local argv = { table.unpack(before or {}) }
-   for _, word in ipairs { helper.interpreter, "-e", chunk } do argv[#argv + 1] = word end
+   argv[#argv + 1] = helper.interpreter
+   argv[#argv + 1] = helper.write(helper.folder() .. "/chunk.lua", chunk)
    return helper.run(argv, { env = { BUILD = helper.build } })
 end
 

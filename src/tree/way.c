@@ -31,6 +31,7 @@ struct Step {
 	Claim claim;
 	Root *root;
 	bool names; /* the component after it is awaited */
+	bool holds; /* the directory in which it is awaited may be removed from here */
 };
 
 typedef enum Found { FOUND_NOTHING, FOUND_DIR, FOUND_FILE, FOUND_FOLDER } Found;
@@ -102,7 +103,9 @@ Tree *way_record(Claim *claim, const Record *record)
 	bool came = step->names && root->awaited != NULL &&
 		record->name_length == root->awaited->length &&
 		memcmp(record->name, root->awaited->bytes, record->name_length) == 0;
-	if (ended || came)
+	const uint32_t removed = NOTIFY_DELETE | NOTIFY_ISDIR;
+	bool emptied = step->holds && (record->mask & removed) == removed;
+	if (ended || came || emptied)
 		way_doubt(root);
 	return root->tree;
 }
@@ -161,6 +164,22 @@ static int follow_link(Walk *walk, int link)
 	return 0;
 }
 
+/* The directory in which a name is awaited does not say that it was removed while somebody stays in it; the one above
+ * says so. */
+static int watch_above(Walk *walk)
+{
+	Root *root = walk->root;
+	size_t before = root->step_count;
+	int above = openat(walk->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (above < 0)
+		return 0;
+	int error = add_step(root, above, self_bits | NOTIFY_DELETE | NOTIFY_ONLYDIR, false);
+	if (error == 0 && root->step_count > before)
+		root->steps[before]->holds = true;
+	close(above);
+	return error;
+}
+
 /* Watches for the name to come, and looks once more: it may have come before the watch. */
 static int await(Walk *walk, const char *name, int error)
 {
@@ -170,6 +189,8 @@ static int await(Walk *walk, const char *name, int error)
 	if (root->awaited == NULL)
 		return -ENOMEM;
 	int added = add_step(root, walk->fd, self_bits | name_bits | NOTIFY_ONLYDIR, true);
+	if (added == 0)
+		added = watch_above(walk);
 	if (added < 0)
 		return added;
 	int child = open_component(walk->fd, name);
