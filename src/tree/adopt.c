@@ -50,17 +50,23 @@ static bool mark_seen(const Dir *dir, int fd)
 	return read;
 }
 
-/* What a directory of which records were lost has lost is told before its move: under the new path it may never have
- * been. */
+/* Of what happened in it no record tells. */
+static bool is_doubted(const Dir *dir)
+{
+	return dir->rewatch || dir->polled;
+}
+
+/* What doubted directories have lost is told before a move carries them: under the new path it may never have been. */
 static void tell_losses(Tree *tree, Dir *dir, int fd)
 {
 	const Told like = {.synthetic = true};
 	ChildCursor cursor;
-	if (!mark_seen(dir, fd))
+	bool doubted = is_doubted(dir);
+	if (doubted && !mark_seen(dir, fd))
 		return;
 	for (Node *node = children_start(dir, &cursor); node != NULL;
 		 node = children_next(dir, &cursor)) {
-		if (!node->seen) {
+		if (doubted && !node->seen) {
 			tree_delete(tree, dir, node, &like);
 			continue;
 		}
@@ -72,20 +78,26 @@ static void tell_losses(Tree *tree, Dir *dir, int fd)
 	}
 }
 
+/* Where the directory cannot be looked at any more, all that is doubted counts as lost; what is there is found again. */
 static void tell_all_lost(Tree *tree, Dir *dir)
 {
 	const Told like = {.synthetic = true};
 	ChildCursor cursor;
+	bool doubted = is_doubted(dir);
 	for (Node *node = children_start(dir, &cursor); node != NULL;
-		 node = children_next(dir, &cursor))
-		tree_delete(tree, dir, node, &like);
+		 node = children_next(dir, &cursor)) {
+		if (doubted)
+			tree_delete(tree, dir, node, &like);
+		else if (node_is_dir(node))
+			tell_all_lost(tree, dir_of(node));
+	}
 }
 
 void tree_before_move(Tree *tree, Dir *dir, Dir *to, const char *name, size_t length)
 {
 	char buffer[256];
 	Identity found;
-	if (!dir->rewatch)
+	if (!dir->rewatch && tree->polled == 0)
 		return;
 	memcpy(buffer, name, length);
 	buffer[length] = '\0';
@@ -99,17 +111,18 @@ void tree_before_move(Tree *tree, Dir *dir, Dir *to, const char *name, size_t le
 		tell_all_lost(tree, dir);
 	if (fd >= 0)
 		close(fd);
-	tree_scan_later(tree, dir, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
+	if (dir->rewatch)
+		tree_scan_later(tree, dir, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
 }
 
 static Node *take_moved(
 	Tree *tree, Dir *twin, int twin_fd, Dir *parent, const DirEntry *entry, const Told *like)
 {
 	Dir *old_parent = twin->entry.parent;
-	if (twin->rewatch) {
+	if (twin->rewatch || tree->polled > 0)
 		tell_losses(tree, twin, twin_fd);
+	if (twin->rewatch)
 		tree_scan_later(tree, twin, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
-	}
 	tree_scan_later(tree, old_parent, 0);
 	return tree_move(tree, old_parent, &twin->entry, parent, entry->name, entry->name_length, like);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "os/notify.h"
+#include "tree/trail.h"
 
 #define EMPTY_DELAY \
 	0.05 /* seconds after which an emptied root is looked at: it may be removed next */
@@ -25,8 +26,19 @@ typedef enum Zone {
 	ZONE_TRUE,
 } Zone;
 
-static Zone zone_of(const Tree *tree, const Dir *dir, uint64_t position)
+/* Below a polled directory the index may have an old path: the rename of what lies on the way was told by nobody. */
+static bool is_misplaced(const Tree *tree, const Dir *dir)
 {
+	const Dir *above = tree->polled > 0 ? dir->entry.parent : NULL;
+	while (above != NULL && !above->polled)
+		above = above->entry.parent;
+	return above != NULL && !trail_is_at_its_place(dir);
+}
+
+static Zone zone_of(const Tree *tree, Dir *dir, uint64_t position)
+{
+	if (!dir->rewatch && is_misplaced(tree, dir))
+		dir->rewatch = true;
 	if (dir->rewatch || !dir->listed || position <= dir->listed_from)
 		return ZONE_OLD;
 	bool unsure = position <= dir->listed_to || position <= tree->unsure_until;
