@@ -129,12 +129,24 @@ static void push_limit(lua_State *L, const Tree *tree)
 		(int)tree->directories);
 }
 
+const char *watcher_reason(int error)
+{
+	switch (error) {
+	case ENOSPC:
+		return "no more watches are to be had";
+	case EOPNOTSUPP:
+		return "proc and sysfs are watched on request only: backend = \"poll\"";
+	default:
+		return strerror(error);
+	}
+}
+
 static void push_reason(lua_State *L, const Watcher *watcher, const Item *item)
 {
 	if (item->error == ENOSPC)
 		push_limit(L, watcher->watch.tree);
 	else
-		lua_pushstring(L, strerror(item->error));
+		lua_pushstring(L, watcher_reason(item->error));
 }
 
 static bool lacks_type(const Item *item)

@@ -181,8 +181,7 @@ static int l_add(lua_State *L)
 		free(text.head);
 	}
 	if (error == -EOPNOTSUPP)
-		return bind_failf(L, EOPNOTSUPP,
-			"%s: proc and sysfs are watched on request only: backend = \"poll\"", given);
+		return bind_failf(L, EOPNOTSUPP, "%s: %s", given, watcher_reason(EOPNOTSUPP));
 	if (error < 0)
 		return bind_fail(L, given, -error);
 	watcher->looking = true;
@@ -516,7 +515,9 @@ static int reason_of(Tree *tree, Dir *dir)
 	if (!dir->unreadable)
 		return ENOSPC;
 	int fd = tree_open_dir(tree, dir);
-	return fd < 0 ? -fd : EACCES;
+	if (fd < 0)
+		return -fd;
+	return filesystem_kind(fd) == FILESYSTEM_KERNEL ? EOPNOTSUPP : EACCES;
 }
 
 static void push_lacking(lua_State *L, Tree *tree, Dir *dir)
@@ -526,7 +527,7 @@ static void push_lacking(lua_State *L, Tree *tree, Dir *dir)
 	lua_createtable(L, 0, 4);
 	lua_pushlstring(L, path != NULL ? path->bytes : "", path != NULL ? path->length : 0);
 	lua_setfield(L, -2, "path");
-	lua_pushstring(L, error == ENOSPC ? "no more watches are to be had" : strerror(error));
+	lua_pushstring(L, watcher_reason(error));
 	lua_setfield(L, -2, "reason");
 	lua_pushinteger(L, error);
 	lua_setfield(L, -2, "errno");

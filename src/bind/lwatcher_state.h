@@ -32,6 +32,8 @@ typedef struct Watcher {
 } Watcher;
 
 Watcher *watcher_check(lua_State *L); /* at index 1 */
+/* Why something is not watched, in words. */
+const char *watcher_reason(int error);
 /* Readiness, as far as it has come by now. */
 void watcher_advance(Watcher *watcher);
 /* Waits on the barrier until `reached` is true of the mark, which was set now. Pushes true. */
