@@ -290,7 +290,7 @@ static void write_overflow(Writer *writer, const Item *kept)
 		change = writer->batch->changes[0];
 		const char *path = batch_text(writer->batch, change.to.path);
 		size_t at = change.to.rel_at, length = change.to.path.length;
-		length = at > length ? length : at > 1 ? at - 1 : at;
+		length = at >= length ? length : at > 1 ? at - 1 : at;
 		item->root = text_copy(batch_text(writer->batch, change.to.root), change.to.root.length);
 		item->dir = text_copy(path, length);
 	}
