@@ -478,20 +478,17 @@ static int l_timeout(lua_State *L)
 
 static bool push_handler(lua_State *L, Watcher *watcher)
 {
+	if (watcher->op_at_hand == OP_NONE || watcher->subscription >= watcher->subscriptions)
+		return false;
 	lua_getiuservalue(L, 1, UV_SUBSCRIPTIONS);
-	lua_getiuservalue(L, 1, UV_EVENT);
-	const Event *event = event_test(L, -1);
-	lua_pop(L, 1);
-	lua_Integer count = luaL_len(L, -1);
-	int top = lua_gettop(L);
-	while (event != NULL && (lua_Integer)watcher->subscription < count) {
+	while (watcher->subscription < watcher->subscriptions) {
 		lua_rawgeti(L, -1, (lua_Integer)++watcher->subscription);
-		if (lua_rawgeti(L, -1, event->op) == LUA_TFUNCTION) {
-			lua_replace(L, top);
-			lua_settop(L, top);
+		bool handles = lua_rawgeti(L, -1, watcher->op_at_hand) == LUA_TFUNCTION;
+		if (handles)
+			lua_replace(L, -3);
+		lua_pop(L, handles ? 1 : 2);
+		if (handles)
 			return true;
-		}
-		lua_settop(L, top);
 	}
 	lua_pop(L, 1);
 	return false;
@@ -499,6 +496,7 @@ static bool push_handler(lua_State *L, Watcher *watcher)
 
 static void end_event(lua_State *L, Watcher *watcher)
 {
+	watcher->op_at_hand = OP_NONE;
 	watcher->subscription = 0;
 	lua_pushnil(L);
 	lua_setiuservalue(L, 1, UV_EVENT);
@@ -519,8 +517,9 @@ static int next_handler(lua_State *L, Dispatch *dispatch)
 		}
 		push_item(L, watcher, item);
 		lua_setiuservalue(L, 1, UV_EVENT);
-		queue_drop(&watcher->watch.view.queue);
+		watcher->op_at_hand = item->op;
 		watcher->subscription = 0;
+		queue_drop(&watcher->watch.view.queue);
 	}
 }
 
@@ -543,7 +542,7 @@ static int l_subscribe(lua_State *L)
 		lua_setiuservalue(L, 1, UV_SUBSCRIPTIONS);
 	}
 	lua_pushvalue(L, 2);
-	lua_rawseti(L, -2, luaL_len(L, -2) + 1);
+	lua_rawseti(L, -2, (lua_Integer)++watcher->subscriptions);
 	if (!watcher->subscribed && watcher->watch.shared != NULL) {
 		watcher->subscribed = true;
 		watcher->source.refusal = refusal;
@@ -571,7 +570,7 @@ static int l_unsubscribe(lua_State *L)
 	Watcher *watcher = watcher_check(L);
 	if (lua_getiuservalue(L, 1, UV_SUBSCRIPTIONS) != LUA_TTABLE)
 		return 0;
-	lua_Integer count = luaL_len(L, -1), kept = 0;
+	lua_Integer count = (lua_Integer)watcher->subscriptions, kept = 0;
 	for (lua_Integer i = 1; i <= count; i++) {
 		lua_rawgeti(L, -1, i);
 		if (lua_rawequal(L, -1, 2)) {
@@ -586,6 +585,7 @@ static int l_unsubscribe(lua_State *L)
 		lua_pushnil(L);
 		lua_rawseti(L, -2, i);
 	}
+	watcher->subscriptions = (size_t)kept;
 	if (kept == 0)
 		stop_dispatch(L, watcher);
 	return 0;

@@ -64,7 +64,7 @@ Claim *hub_claims(const Hub *hub, int wd)
 
 int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim)
 {
-	if (hub->claim_count * 4 >= hub->claim_slots * 3) {
+	if (hub->claim_count * 8 >= hub->claim_slots * 7) { /* numbers that run on hardly collide */
 		int grown = grow_claims(hub);
 		if (grown < 0)
 			return grown;
