@@ -28,7 +28,8 @@ typedef struct Watcher {
 	uint32_t named
 		[256]; /* by hash of a name: the last event handed out that made, moved or removed one */
 	uint32_t dir_changed; /* the same for directories of any name */
-	uint8_t op_at_hand;   /* of the event that is handed to the subscriptions; OP_NONE: there is none */
+	uint8_t
+		op_at_hand; /* of the event that is handed to the subscriptions; OP_NONE: there is none */
 	size_t subscription;  /* the next one to be asked about it */
 	size_t subscriptions; /* how many there are */
 } Watcher;

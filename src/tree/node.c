@@ -86,7 +86,9 @@ size_t children_hash(const char *name, size_t length)
 		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
 		hash ^= hash >> 32;
 	}
-	return (size_t)hash;
+	/* Once more: the last bytes of a name are the high ones of its word, and have reached no low bit yet. */
+	hash *= 0x9e3779b97f4a7c15u;
+	return (size_t)(hash ^ hash >> 32);
 }
 
 static Node **bucket_of(Dir *dir, const char *name, size_t length)
