@@ -214,6 +214,7 @@ describe("--memory-limit", function()
       helper.write(dir .. "/in/a", "")
       program:wait_for "error hoard: not enough memory\n"
       program:wait_for "error big: not enough memory\n"
+      program:wait_for "fine\n" -- else both changes may be of one batch
       helper.write(dir .. "/in/b", "")
       program:wait_for "fine\n.*fine\n"
       local status = require "dkjson".decode(run(dir, "status", "--json", "--socket", dir .. "/socket").out)
