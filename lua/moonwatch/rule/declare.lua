@@ -53,14 +53,15 @@ end
 
 -- The name nearest to `word` among the keys of `names`, or nil where none is near: at most `most` letters away.
 function declare.nearest(word, names, most)
-   local best, best_distance = nil, (most or math.max(2, #word // 3)) + 1
+   local best, best_distance = nil, (most or math.max(2, #word // 3)) + 0.75
    local sorted = {}
    for name in pairs(names) do
       sorted[#sorted + 1] = name
    end
    table.sort(sorted)
    for _, name in ipairs(sorted) do
-      local d = distance(word:lower(), name)
+      -- Of two that are as near, the one with the same first letter: that is the letter people get right.
+      local d = distance(word:lower(), name) + (name:sub(1, 1) == word:sub(1, 1):lower() and 0 or 0.5)
       if d < best_distance then
          best, best_distance = name, d
       end
