@@ -287,7 +287,8 @@ static bool says_gone(const Record *record)
 }
 
 /* May be part of the listing. A change of names is applied where index and disk disagree in just that way, and left to
- * another listing where they do not; what happened to a known file's content is told. */
+ * another listing where they do not; what happened to a known file's content is told. A directory that is not where the
+ * index has it will be moved by a record behind this one: until then what the record says is the best that is known. */
 static void check(Tree *tree, Dir *dir, const Record *record)
 {
 	Node *node = find(dir, record);
@@ -297,15 +298,15 @@ static void check(Tree *tree, Dir *dir, const Record *record)
 		return;
 	}
 	FileInfo info;
-	bool known = node != NULL;
-	if (look(tree, dir, record->name, record->name_length, &info) < 0) {
-		mend(tree, dir);
-		return;
-	}
-	if (says_gone(record) ? known && !is_there(&info) : !known && is_there(&info))
+	bool blind = look(tree, dir, record->name, record->name_length, &info) < 0;
+	bool gone = says_gone(record), known = node != NULL;
+	bool there = blind ? !gone : is_there(&info);
+	if (gone ? known && !there : !known && there)
 		apply(tree, dir, record);
-	else if (known != is_there(&info) || (record->mask & NOTIFY_MOVED_TO) ||
-		(known && is_other(node, &info)))
+	else if (known != there || (record->mask & NOTIFY_MOVED_TO) ||
+		(known && !blind && is_other(node, &info)))
+		mend(tree, dir);
+	if (blind)
 		mend(tree, dir);
 }
 
@@ -468,7 +469,9 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 		return;
 	}
 	before_move(tree, node, to_dir, &pair->to);
-	note_last(tree, old != NULL ? from_dir : NULL, to_dir, pair);
+	/* In a directory not listed yet the name may have been taken by something nobody knows. */
+	bool taken = old != NULL || !to_dir->listed;
+	note_last(tree, taken ? from_dir : NULL, to_dir, pair);
 	tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
 	if (may_be_followed(tree, to_dir, &pair->to))
 		mend(tree, to_dir);
