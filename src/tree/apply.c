@@ -439,6 +439,12 @@ static void note_last(Tree *tree, const Dir *from_dir, const Dir *to_dir, const 
 	};
 }
 
+/* May something stand at the new place? In a directory whose names are in doubt it may be one that nobody knows. */
+static bool may_be_taken(const Dir *to_dir, const Node *old)
+{
+	return old != NULL || !to_dir->listed || to_dir->compare;
+}
+
 static void before_move(Tree *tree, const Node *node, Dir *to, const Record *record)
 {
 	if (node_is_dir(node))
@@ -469,9 +475,7 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 		return;
 	}
 	before_move(tree, node, to_dir, &pair->to);
-	/* In a directory not listed yet the name may have been taken by something nobody knows. */
-	bool taken = old != NULL || !to_dir->listed;
-	note_last(tree, taken ? from_dir : NULL, to_dir, pair);
+	note_last(tree, may_be_taken(to_dir, old) ? from_dir : NULL, to_dir, pair);
 	tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
 	if (may_be_followed(tree, to_dir, &pair->to))
 		mend(tree, to_dir);
