@@ -225,11 +225,17 @@ static int read_all(int fd, char **bytes, size_t *length)
 		return -errno;
 	if (!S_ISREG(status.st_mode))
 		return -EINVAL;
+	if (status.st_size > DIR_FILE_MOST)
+		return -EFBIG;
 	size_t size = (size_t)status.st_size + 1, filled = 0;
 	char *buffer = malloc(size);
 	ssize_t more = 0;
 	while (buffer != NULL && (more = read(fd, buffer + filled, size - filled)) > 0) {
 		filled += (size_t)more;
+		if (filled > DIR_FILE_MOST) {
+			free(buffer);
+			return -EFBIG;
+		}
 		char *grown = filled == size ? realloc(buffer, size *= 2) : buffer;
 		if (grown == NULL)
 			free(buffer);

@@ -63,7 +63,10 @@ int dir_list_read(DirListing *listing, int fd);
 bool dir_list_next(DirListing *listing, DirEntry *entry); /* false at the end; never "." or ".." */
 void dir_list_clear(DirListing *listing);
 
-/* The bytes of a regular file, on the heap; whatever else has the name is -EINVAL. `follow`: through a link. */
+enum { DIR_FILE_MOST = 100 << 20 }; /* bytes; git reads no larger ignore file either */
+
+/* The bytes of a regular file, on the heap; whatever else has the name is -EINVAL, a larger one -EFBIG. `follow`: through
+ * a link. */
 int dir_read_file(int parent_fd, const char *name, bool follow, char **bytes, size_t *length);
 
 int64_t dir_clock(void); /* the clock that stamps files, in FileInfo's unit */

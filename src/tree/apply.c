@@ -468,10 +468,9 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 		is_exchange(tree, from_dir, node, to_dir, old, pair)) {
 		before_move(tree, node, to_dir, &pair->to);
 		before_move(tree, old, from_dir, &pair->from);
-		if (tree_exchange(tree, from_dir, node, to_dir, old, &like) == 0) {
-			tree->skip_cookie = pair->next_cookie;
-			tree->skips = true;
-		}
+		tree_exchange(tree, from_dir, node, to_dir, old, &like);
+		tree->skip_cookie = pair->next_cookie;
+		tree->skips = true;
 		return;
 	}
 	before_move(tree, node, to_dir, &pair->to);

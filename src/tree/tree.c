@@ -468,30 +468,43 @@ void tree_prune(Tree *tree, Dir *dir, bool pruned)
 
 /* --- move ---------------------------------------------------------------------------------------------------------- */
 
-/* A file gets a new node (its name is inline), a directory keeps its address. NULL out of memory: nothing is done. */
-static Node *relink(Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length)
+/* An entry that is in no list, under another name: a directory itself; of a file a copy, since its name is inline. NULL
+ * out of memory: the entry is as it was. */
+static Node *renamed(Tree *tree, Node *node, const char *name, size_t length)
 {
-	if (node_is_dir(node)) {
-		children_remove(dir, node);
-		if (node_rename(&tree->pool, node, name, length) < 0) {
-			children_add(dir, node);
-			return NULL;
-		}
-		children_add(to, node);
+	if (node_is_dir(node))
+		return node_rename(&tree->pool, node, name, length) < 0 ? NULL : node;
+	Node *copy = node_new(&tree->pool, node->type, name, length);
+	if (copy == NULL)
+		return NULL;
+	copy->ino = node->ino;
+	copy->told = node->told;
+	copy->writing = node->writing;
+	copy->border = node->border;
+	return copy;
+}
+
+/* What `node` has been renamed to comes to its new place. */
+static void link_renamed(Tree *tree, Dir *to, Node *moved, Node *node)
+{
+	if (moved != node) {
+		node_free(&tree->pool, node);
+	} else {
 		tree->generation++;
 		tree_leave_trail(tree);
-		return node;
 	}
-	Node *moved = node_new(&tree->pool, node->type, name, length);
-	if (moved == NULL)
-		return NULL;
-	moved->ino = node->ino;
-	moved->told = node->told;
-	moved->writing = node->writing;
-	moved->border = node->border;
-	children_remove(dir, node);
-	node_free(&tree->pool, node);
 	children_add(to, moved);
+}
+
+/* NULL out of memory: nothing is done. */
+static Node *relink(Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length)
+{
+	children_remove(dir, node);
+	Node *moved = renamed(tree, node, name, length);
+	if (moved != NULL)
+		link_renamed(tree, to, moved, node);
+	else
+		children_add(dir, node);
 	return moved;
 }
 
@@ -535,8 +548,16 @@ Node *tree_move(
 	return moved;
 }
 
+static void undo_renamed(Tree *tree, Node *moved, Node *node, const char *name, size_t length)
+{
+	if (moved == node)
+		node_rename(&tree->pool, node, name, length); /* the room it had is there */
+	else if (moved != NULL)
+		node_free(&tree->pool, moved);
+}
+
 /* Told as one move of a onto b, before which b's old content went to a's name. */
-int tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const Told *like)
+void tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const Told *like)
 {
 	char a_name[256], b_name[256];
 	size_t a_length = a->name_length, b_length = b->name_length;
@@ -550,15 +571,21 @@ int tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const To
 	told.from_dir = a_dir;
 	told.from_name = a_name;
 	told.from_name_length = a_length;
-	Node *parked = relink(tree, a_dir, a, a_dir, "", 0);
-	if (parked == NULL)
-		return -ENOMEM;
-	Node *back = relink(tree, b_dir, b, a_dir, a_name, a_length);
-	Node *there = back ? relink(tree, a_dir, parked, b_dir, b_name, b_length) : NULL;
-	if (there == NULL)
-		return -ENOMEM;
+	children_remove(a_dir, a);
+	children_remove(b_dir, b);
+	Node *there = renamed(tree, a, b_name, b_length);
+	Node *here = there != NULL ? renamed(tree, b, a_name, a_length) : NULL;
+	if (here == NULL) {
+		undo_renamed(tree, there, a, a_name, a_length);
+		children_add(a_dir, a);
+		children_add(b_dir, b);
+		tree_retry(tree, a_dir);
+		tree_retry(tree, b_dir);
+		return;
+	}
+	link_renamed(tree, a_dir, here, b);
+	link_renamed(tree, b_dir, there, a);
 	tree_tell(tree, OP_MOVE, b_dir, there, &told);
-	return 0;
 }
 
 /* --- all directories ------------------------------------------------------------------------------------------------ */

@@ -210,7 +210,8 @@ void tree_delete(Tree *tree, Dir *dir, Node *node, const Told *like); /* like NU
  * address: the name is inline), NULL out of memory: then the old one is deleted. */
 Node *tree_move(
 	Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length, const Told *like);
-int tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const Told *like);
+/* Out of memory nothing is done, and both directories are looked at later. */
+void tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const Told *like);
 void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like);
 /* What was found by looking speaks as what is told: the content of a regular file follows its create. */
 void tree_tell_content(Tree *tree, Dir *dir, Node *node, const Told *like);
