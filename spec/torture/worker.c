@@ -1277,6 +1277,12 @@ static void make_noise(unsigned renames)
 		do_remove(file);
 }
 
+/* The rules of the profile `ignored` are the driver's. */
+static bool is_ours(const char *name)
+{
+	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && strcmp(name, ".gitignore") != 0;
+}
+
 static void picture_take(Entry *dir)
 {
 	Path path;
@@ -1285,7 +1291,7 @@ static void picture_take(Entry *dir)
 
 	for (int i = 0; i < count; i++) {
 		const struct dirent *item = list[i];
-		if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0) {
+		if (is_ours(item->d_name)) {
 			Entry *entry = entry_add(dir, item->d_name,
 				item->d_type == DT_DIR       ? 'd'
 					: item->d_type == DT_REG ? 'f'
