@@ -317,7 +317,7 @@ bool watch_is_stepping(const Watch *watch)
 
 WatchMark watch_mark(Watch *watch)
 {
-	if (watch->tree->polled > 0 || watch->tree->options.poll)
+	if (tree_polls(watch->tree))
 		tree_poll(watch->tree);
 	look_at_mounts(watch->shared);
 	tree_verify_roots(watch->tree);

@@ -59,7 +59,9 @@ struct Dir {
 		Node *first;    /* bucket_bits == 0 */
 		Node **buckets; /* 1 << bucket_bits of them */
 	};
-	uint32_t count : 26;    /* children */
+	uint32_t count : 25; /* children */
+	uint32_t
+		holds_links : 1; /* stands in the tree's list of directories with symbolic links (links.h) */
 	uint32_t name_room : 6; /* for the name, in units of eight bytes */
 	uint16_t tree;          /* index in the hub's table of trees */
 	uint16_t bucket_bits : 5;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tree/adopt.h"
+#include "tree/links.h"
 #include "tree/trail.h"
 #include "tree/watching.h"
 #include "tree/work.h"
@@ -184,23 +185,16 @@ static void found_dir(Scan *scan, Node *node, const DirEntry *entry)
 		tree_scan_later(scan->tree, dir, 0);
 }
 
-/* A link into a directory that it lies in is a link and nothing more. */
-static bool is_loop(const Dir *dir, Identity target)
-{
-	while (dir != NULL && !(dir->dev == (uint32_t)target.dev && dir->entry.ino == target.ino))
-		dir = dir->entry.parent;
-	return dir != NULL;
-}
-
 /* Fills what the listing leaves open, and follows links to directories where that was asked for. */
 static void resolve(const Scan *scan, DirEntry *entry)
 {
 	FileInfo info;
 	if (entry->type == TYPE_UNKNOWN && dir_look(scan->fd, entry->name, &info) == 0)
 		entry->type = info.type;
-	if (!scan->tree->options.follow || entry->type != TYPE_LINK ||
-		dir_look_follow(scan->fd, entry->name, &info) < 0 || info.type != TYPE_DIRECTORY ||
-		is_loop(scan->dir, info.identity))
+	if (!scan->tree->options.follow || entry->type != TYPE_LINK)
+		return;
+	links_note(scan->tree, scan->dir);
+	if (!links_enter(scan->dir, scan->fd, entry->name, &info))
 		return;
 	entry->type = TYPE_DIRECTORY;
 	entry->ino = info.identity.ino;
@@ -410,6 +404,11 @@ static void forget_identity(Tree *tree, Dir *dir)
 	tree_leave_trail(tree);
 }
 
+static bool may_enter(const Tree *tree, const Dir *dir)
+{
+	return !watching_is_across(tree, dir) && !(tree->options.follow && links_is_loop(dir));
+}
+
 void scan_dir(Tree *tree, Dir *dir)
 {
 	Scan scan = {
@@ -426,7 +425,7 @@ void scan_dir(Tree *tree, Dir *dir)
 	scan.begin = hub_read_position(tree->hub);
 	scan.fd = tree_open_dir(tree, dir);
 	int error = scan.fd < 0 ? scan.fd : 0;
-	if (error == 0 && watching_is_across(tree, dir))
+	if (error == 0 && !may_enter(tree, dir))
 		error = -EXDEV;
 	if (error == 0 && (dir->claim.wd < 0 || dir->rewatch))
 		error = tree_watch(tree, dir, scan.fd);

@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "os/notify.h"
 #include "tree/beside.h"
+#include "tree/links.h"
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
 
@@ -86,6 +87,7 @@ void tree_close(Tree *tree)
 	free(tree->roots);
 	free(tree->pending);
 	free(tree->deferred);
+	free(tree->linking);
 	pool_clear(&tree->pool);
 	free(tree);
 }
@@ -389,6 +391,7 @@ static void forget_dir(Tree *tree, Dir *dir)
 	hub_unclaim(tree->hub, &dir->claim);
 	if (dir->polled)
 		tree->polled--;
+	links_forget(tree, dir);
 	tree_leave_trail(tree);
 }
 

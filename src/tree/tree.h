@@ -135,6 +135,8 @@ struct Tree {
 	Dir **deferred; /* those that were not where the index has them while records were unread */
 	size_t deferred_count, deferred_size;
 	uint64_t deferred_until;
+	Dir **linking; /* with `follow`: those that hold symbolic links */
+	size_t linking_count, linking_size;
 	double empty_at; /* 0: no root became empty; else when to see whether it is still there */
 	double retry_at; /* 0: nothing to retry (out of descriptors or memory) */
 	double poll_at;  /* 0: nothing is polled */
@@ -253,7 +255,8 @@ void tree_scan_later(Tree *tree, Dir *dir, unsigned how);
 /* Scans until nothing is pending or the time is over. True: there is more to do at once. */
 bool tree_work(Tree *tree, double until);
 void tree_check_roots(Tree *tree); /* walks the ways that are in doubt */
-void tree_poll(Tree *tree);        /* everything without a watch is to be looked at now */
+bool tree_polls(const Tree *tree); /* there is something that nobody tells */
+void tree_poll(Tree *tree);        /* all that is to be looked at now */
 /* `dir` was moved to `name` in `to`. If its records were lost, what it has lost is told under its old path, where it
  * was; call it before tree_move. */
 void tree_before_move(Tree *tree, Dir *dir, Dir *to, const char *name, size_t length);

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "os/notify.h"
+#include "tree/links.h"
 
 static const uint32_t needed_mask = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE |
 	NOTIFY_CLOSE_WRITE | NOTIFY_ATTRIB | NOTIFY_EXCL_UNLINK | NOTIFY_ONLYDIR;
@@ -103,10 +104,16 @@ static void look_again(Tree *tree, Dir *dir, uint64_t argument)
 		tree_scan_later(tree, dir, SCAN_COMPARE);
 }
 
+bool tree_polls(const Tree *tree)
+{
+	return tree->polled > 0 || tree->options.poll || tree->linking_count > 0;
+}
+
 void tree_poll(Tree *tree)
 {
 	bool looks = tree->polled > 0 || tree->ails;
 	tree->full = tree->ails = false;
+	links_look(tree);
 	for (size_t i = 0; i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
 		if (root->unsure || tree->options.poll)
@@ -130,6 +137,6 @@ void watching_poll_if_due(Tree *tree)
 	if (tree->poll_at == 0 || tree->hub->now < tree->poll_at)
 		return;
 	tree_poll(tree);
-	bool again = tree->polled > 0 || watching_has_unsure_root(tree);
+	bool again = tree_polls(tree) || watching_has_unsure_root(tree);
 	tree->poll_at = again ? tree->hub->now + tree->options.interval : 0;
 }

@@ -115,7 +115,7 @@ static void settled(Tree *tree)
 	}
 	if (tree->polled == 0 && !tree->options.poll)
 		tree->limit_reached = tree->limit_told = false;
-	if (tree->poll_at == 0 && watching_has_unsure_root(tree))
+	if (tree->poll_at == 0 && (tree->linking_count > 0 || watching_has_unsure_root(tree)))
 		tree->poll_at = tree->hub->now + tree->options.interval;
 }
 
