@@ -55,6 +55,15 @@ end
 describe("watcher:stats", function()
    helper.leaves_nothing()
 
+   it("counts no entries of a root that is not there", function()
+      local dir = helper.folder()
+      local watcher <close> = watch({ dir .. "/none", dir .. "/in" }, { missing = "wait" })
+      assert.equal(0, watcher:stats().entries)
+      helper.write(dir .. "/in/a", "")
+      assert(watcher:sync(20))
+      assert.equal(1, watcher:stats().entries)
+   end)
+
    it("says what became of each record", function()
       local dir = helper.folder()
       helper.write(dir .. "/old", "")

@@ -34,6 +34,31 @@ every(5, "tick", function() end)]]
       assert.is_false(helper.exists(dir .. "/ran"))
    end)
 
+   it("counts each directory once, whoever watches it and by whatever name", function()
+      local dir = folder [[
+rule "all" { watch = { "in", "in/a" }, run = { "true" } }
+rule "inner" { watch = "in/a", ignore = "b/", run = { "true" } }
+rule "link" { watch = "link/a", run = { "true" } }
+rule "few" { watch = "in", recursive = false, run = { "true" } }]]
+      helper.symlink("in", dir .. "/link")
+      local result = run(dir, "check", "rules.lua")
+      assert.equal(0, result.status)
+      local counts = {}
+      for count in result.out:gmatch "; (%d+) director" do counts[#counts + 1] = count end
+      assert.same({ "3", "1", "2", "1" }, counts)
+      assert.matches("\n4 rules, 3 directories: 3 watches needed; ", result.out)
+      local program = helper.start({ helper.host, "--no-socket", "rules.lua" }, { cwd = dir })
+      program:wait_for "watching 3 directories for 4 rules\n"
+   end)
+
+   it("gives the scripts their arguments, and looks into folders", function()
+      local dir = folder 'rule(arg[1]) { watch = ..., run = { "true" } }'
+      helper.write(dir .. "/d/x.lua", 'rule "x" { watch = "in", run = { "true" } }')
+      local result = run(dir, "check", "rules.lua", "d", "--", "in/a")
+      assert.equal(0, result.status)
+      assert.matches('^rule "in/a" .*; 2 directories\nrule "x" %(d/x%.lua:1%).*; 3 directories\n', result.out)
+   end)
+
    it("is plain data with --json", function()
       local dir = folder 'rule "build" { watch = "in", run = { "true" } }'
       local data = dkjson.decode(run(dir, "check", "--json", "rules.lua").out)
@@ -100,9 +125,26 @@ describe("moonwatch limits", function()
       assert.equal(3, dkjson.decode(run(dir, "limits", "--json", "in").out).needed)
    end)
 
+   it("counts a directory once, however often it is given", function()
+      local dir = folder ""
+      helper.symlink("in", dir .. "/link")
+      local result = run(dir, "limits", "in", "in/a", "link", "in")
+      assert.equal(0, result.status)
+      assert.matches("\n +3  in\n +2  in/a\n +3  link\n +3  in\n3 watches needed; ", result.out)
+   end)
+
+   it("says what to do where there are not watches enough", function()
+      local limit = require("moonwatch").limits().max_user_watches
+      local words, fits = require("moonwatch.cli.survey").verdict(limit + 1)
+      assert.is_false(fits)
+      assert.matches("^" .. limit + 1 .. " watches needed; max_user_watches is " .. limit .. ", %d+ in use: too few; "
+         .. "try moonwatch limits %-%-set max_user_watches=%d+$", words)
+   end)
+
    it("refuses a setting it does not understand with 2, naming the nearest", function()
       local function wrong(message, text)
-         assert.same({ status = 2, out = "", err = "moonwatch: limits: " .. message .. "\nTry 'moonwatch limits --help'.\n" },
+         assert.same({ status = 2, out = "", err = "moonwatch: limits: --set: " .. message
+            .. "\nTry 'moonwatch limits --help'.\n" },
             run(helper.folder(), "limits", "--set", text))
       end
       local names = "is not NAME=NUMBER with one of max_user_watches, max_user_instances, max_queued_events"

@@ -647,6 +647,60 @@ static int l_entries(lua_State *L)
 	return 1;
 }
 
+/* Into the table on top, a key for each directory that is looked at, the same for all names of one. */
+static void add_directories(lua_State *L, Dir *dir)
+{
+	ChildCursor cursor;
+	luaL_checkstack(L, 4, "tree too deep");
+	if (dir->claim.wd >= 0 || dir->polled) {
+		lua_pushfstring(L, "%I:%I", (LUAI_UACINT)dir->dev, (LUAI_UACINT)dir->entry.ino);
+		lua_pushboolean(L, true);
+		lua_rawset(L, -3);
+	}
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
+		if (node_is_dir(node))
+			add_directories(L, dir_of(node));
+	}
+}
+
+/* _directories(set): puts those of this watcher into the set. */
+static int l_directories(lua_State *L)
+{
+	const Watcher *watcher = watcher_check(L);
+	luaL_checktype(L, 2, LUA_TTABLE);
+	lua_settop(L, 2);
+	if (watcher->watch.shared == NULL)
+		return bind_closed(L);
+	const Tree *tree = watcher->watch.tree;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->top != NULL)
+			add_directories(L, tree->roots[i]->top);
+	}
+	return 1;
+}
+
+/* _watches(): the kernel's watches of all watchers, and how many of them are for directories that are shown. */
+static int l_watches(lua_State *L)
+{
+	const Watcher *watcher = watcher_check(L);
+	if (watcher->watch.shared == NULL)
+		return bind_closed(L);
+	size_t directories;
+	lua_pushinteger(L, (lua_Integer)hub_watches(watcher->watch.tree->hub, &directories));
+	lua_pushinteger(L, (lua_Integer)directories);
+	return 2;
+}
+
+/* Without the roots themselves. */
+static size_t entry_count(const Tree *tree)
+{
+	size_t tops = 0;
+	for (size_t i = 0; i < tree->root_count; i++)
+		tops += tree->roots[i]->top != NULL;
+	return tree->entries - tops;
+}
+
 enum { FOLDED_BYTES = 230 }; /* a name that was changed, about (doc/changes.md) */
 
 static void set_count(lua_State *L, const char *name, size_t value)
@@ -695,7 +749,7 @@ static int l_stats(lua_State *L)
 	set_count(L, "events", events);
 	set_count(L, "synthetic", watch->view.synthetic);
 	set_count(L, "directories", tree->directories);
-	set_count(L, "entries", tree->entries - tree->root_count);
+	set_count(L, "entries", entry_count(tree));
 	set_count(L, "watches", tree->watches);
 	set_count(L, "polled", tree->polled);
 	set_count(L, "coalesced", watch->view.coalesced);
@@ -932,6 +986,8 @@ static const luaL_Reg methods[] = {
 	{"events", l_events},
 	{"timeout", l_timeout},
 	{"_entries", l_entries},
+	{"_directories", l_directories},
+	{"_watches", l_watches},
 	{"_refuse", l_refuse},
 	{"_subscribe", l_subscribe},
 	{"_widen", l_widen},

@@ -62,6 +62,21 @@ Claim *hub_claims(const Hub *hub, int wd)
 	return hub->claim_slots == 0 ? NULL : hub->claims[slot_of(hub, wd)];
 }
 
+static bool has_directory(const Claim *claim)
+{
+	while (claim != NULL && claim->kind != CLAIM_DIR)
+		claim = claim->next;
+	return claim != NULL;
+}
+
+size_t hub_watches(const Hub *hub, size_t *directories)
+{
+	*directories = 0;
+	for (size_t i = 0; i < hub->claim_slots; i++)
+		*directories += has_directory(hub->claims[i]);
+	return hub->claim_count;
+}
+
 int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim)
 {
 	if (hub->claim_count * 8 >= hub->claim_slots * 7) { /* numbers that run on hardly collide */

@@ -118,6 +118,8 @@ int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim);
 /* Gives a claim back; the kernel watch goes with the last one. Fine on an unclaimed one. */
 void hub_unclaim(Hub *hub, Claim *claim);
 Claim *hub_claims(const Hub *hub, int wd); /* the first of the list, NULL if nobody claims it */
+/* How many watches the kernel holds for us; of them those that watch a directory of the index, and no step of a way. */
+size_t hub_watches(const Hub *hub, size_t *directories);
 /* Is it (still) one of them? It may have been freed. */
 bool hub_is_claim(const Hub *hub, int wd, const Claim *claim);
 

@@ -35,27 +35,14 @@ local function load_set(given)
 end
 
 -- What a rule would watch, as a plain table.
-local function look_at(rule, spec)
+local function look_at(rule, spec, seen)
    local row = { name = spec.name, position = spec.position, words = tostring(rule) }
    if spec.next_time then return row end
    row.watch, row.on = spec.watch, {}
    for op in pairs(spec.ops) do row.on[#row.on + 1] = op end
    table.sort(row.on)
-   row.directories, row.problem = survey.directories(spec.watch, spec.watch_options)
+   row.directories, row.problem = survey.directories(spec.watch, spec.watch_options, seen)
    return row
-end
-
--- Rules that watch the same share their watches.
-local function add_up(rows)
-   local largest, sum = {}, 0
-   for _, row in ipairs(rows) do
-      local key = row.directories and table.concat(row.watch, "\0")
-      if key and row.directories > (largest[key] or 0) then
-         sum = sum + row.directories - (largest[key] or 0)
-         largest[key] = row.directories
-      end
-   end
-   return sum
 end
 
 local function print_rows(rows, count)
@@ -84,12 +71,12 @@ end
 function check.run(given)
    local rule_set = require "moonwatch.rule.set"
    local set = load_set(given)
-   local rows, status = {}, exit.DONE
+   local rows, seen, status = {}, {}, exit.DONE
    for i, rule in ipairs(set.rules) do
-      rows[i] = look_at(rule, rule_set.spec_of(rule))
+      rows[i] = look_at(rule, rule_set.spec_of(rule), seen)
       if rows[i].problem then status = exit.REFUSED end
    end
-   (given.json and print_json or print_rows)(rows, add_up(rows))
+   (given.json and print_json or print_rows)(rows, survey.size(seen))
    return status
 end
 

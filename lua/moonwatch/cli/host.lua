@@ -53,6 +53,13 @@ function Host:watchers()
    return largest
 end
 
+-- How many directories they look at.
+function Host:directories()
+   local watchers = {}
+   for _, watcher in pairs(self:watchers()) do watchers[#watchers + 1] = watcher end
+   return supervise.watched(watchers)
+end
+
 -- The sum of a figure over all watchers.
 function Host:sum(name)
    local sum = 0
@@ -65,7 +72,7 @@ function Host:summary()
    for _, rule in ipairs(all) do
       if not rule.watch then jobs = jobs + 1 end
    end
-   return ("watching %s for %s"):format(supervise.directories(self:sum "directories"), supervise.rules(#all - jobs, jobs))
+   return ("watching %s for %s"):format(supervise.directories(self:directories()), supervise.rules(#all - jobs, jobs))
 end
 
 -- The first line is for people who wait for it, whatever the log's level is.
@@ -215,8 +222,8 @@ end
 function Host:listen()
    local given = self.given
    if given.no_socket or given.once then return end
-   local path, why = require("moonwatch.cli.place").of_host(given)
-   if not path then return self.log.debug("no control socket: %s", why) end
+   local path, why, is_usual = require("moonwatch.cli.place").of_host(given)
+   if not path then return self.log[is_usual and "debug" or "warn"]("no control socket: %s", why) end
    local listener, message, errno, holder = core.listen(path)
    if listener then
       self.listener, self.socket = listener, path

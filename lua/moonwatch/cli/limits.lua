@@ -51,17 +51,13 @@ local function look(paths)
       found.processes[i] = { pid = process.pid, uid = process.uid, name = process.name, watches = process.watches,
          instances = process.instances }
    end
+   local seen = {}
    for i, path in ipairs(paths) do
-      local directories, message, errno = survey.directories(path)
+      local directories, message, errno = survey.directories(path, nil, seen)
       found.paths[i] = { path = path, directories = directories, problem = message, errno = errno }
    end
+   found.needed = survey.size(seen)
    return found
-end
-
-local function needed(found)
-   local sum = 0
-   for _, row in ipairs(found.paths) do sum = sum + (row.directories or 0) end
-   return sum
 end
 
 -- Showing -------------------------------------------------------------------------------------------------------------
@@ -93,7 +89,7 @@ local function path_lines(found, lines)
       lines[#lines + 1] = row.directories and ("%10d  %s"):format(row.directories, exit.escape(row.path))
          or ("%10s  %s"):format("-", row.problem)
    end
-   lines[#lines + 1] = (survey.verdict(needed(found)))
+   lines[#lines + 1] = (survey.verdict(found.needed))
 end
 
 local function show(found)
@@ -106,13 +102,13 @@ end
 
 local function show_json(found)
    json.list(found.processes)
-   found.needed = #found.paths > 0 and needed(found) or nil
+   found.needed = #found.paths > 0 and found.needed or nil
    found.paths = #found.paths > 0 and json.list(found.paths) or nil
    exit.print(json.encode(found, { "limits", "used", "paths", "needed", "processes" }) .. "\n")
 end
 
 local function status_of(found)
-   local _, fits = survey.verdict(needed(found))
+   local _, fits = survey.verdict(found.needed)
    for _, row in ipairs(found.paths) do
       if row.problem then return exit.REFUSED end
    end

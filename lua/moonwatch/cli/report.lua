@@ -23,11 +23,13 @@ local function rules_of(host)
    return json.list(rows)
 end
 
-local FIGURES = { "directories", "entries", "watches", "events", "polled", "overflows", "rescans", "queued", "coalesced" }
+local FIGURES = { "entries", "events", "polled", "overflows", "rescans", "queued", "coalesced" }
 
 local function watching(host)
    local figures = {}
    for _, name in ipairs(FIGURES) do figures[name] = host:sum(name) end
+   local _, watcher = next(host:watchers())
+   figures.directories, figures.watches = host:directories(), watcher and watcher:_watches() or 0
    local limits = moonwatch.limits()
    figures.limit = limits and limits.max_user_watches
    return figures

@@ -50,6 +50,16 @@ function supervise.run(body, options)
    end) or exit.DONE
 end
 
+--- How many directories these watchers, all there are, look at: each once, whatever its names and whoever else does.
+function supervise.watched(watchers)
+   local polled, directories = 0, 0
+   for _, watcher in ipairs(watchers) do
+      polled = polled + (watcher:stats().polled or 0)
+      directories = select(2, watcher:_watches()) or directories
+   end
+   return polled + directories
+end
+
 --- The words for a number of directories.
 function supervise.directories(count)
    return count == 1 and "1 directory" or count .. " directories"
@@ -66,9 +76,7 @@ end
 
 -- A line that is written over itself, on a terminal only.
 local function progress(watchers)
-   local count = 0
-   for _, watcher in ipairs(watchers()) do count = count + (watcher:stats().directories or 0) end
-   io.stderr:write("\rmoonwatch: ", supervise.directories(count), " so far ... ")
+   io.stderr:write("\rmoonwatch: ", supervise.directories(supervise.watched(watchers())), " so far ... ")
    return true
 end
 

@@ -9,14 +9,23 @@ local survey = {}
 
 local NEVER = 1e6 -- seconds between two looks
 
---- How many directories a watcher of these paths would watch; nil, message, errno.
-function survey.directories(paths, options)
+--- How many directories a watcher of these paths would watch; nil, message, errno. `seen` is a set of all that were
+-- counted so far: who watches the same directory twice needs one watch.
+function survey.directories(paths, options, seen)
    local copy = {}
    for key, value in pairs(options or {}) do copy[key] = value end
    copy.backend, copy.interval = "poll", NEVER
    local watcher <close>, message, errno = moonwatch.watch(paths, copy)
    if not watcher then return nil, message, errno end
-   return watcher:stats().directories
+   watcher:_directories(seen)
+   return watcher:stats().polled
+end
+
+--- How many directories such a set holds.
+function survey.size(seen)
+   local size = 0
+   for _ in pairs(seen) do size = size + 1 end
+   return size
 end
 
 -- The watches that this user holds now.
