@@ -36,10 +36,10 @@ _moonwatch() {
 	if [[ $cur == -* ]]; then
 		case ${command:-run} in
 		run) _moonwatch_words "-e --eval --once -j --jobs --memory-limit --log-level --log-format --socket --no-socket --daemon --pid-file --user -h --help --version" ;;
-		events) _moonwatch_words "--from --count --timeout --json -0 --null --format --time-format --summary -q --quiet -e --events --match --ignore --gitignore -r --recursive -R --no-recursive --depth --follow --one-filesystem --initial --wait-for-path --backend -h --help" ;;
+		events) _moonwatch_words "--from --count --timeout -q --quiet --json -0 --null --format --time-format --summary -e --events --match --ignore --gitignore -r --recursive -R --no-recursive --depth --follow --one-filesystem --initial --wait-for-path --backend -h --help" ;;
 		exec) _moonwatch_words "--from --settle --max-wait --busy --each --start --once --clear --signal --grace --ignore --gitignore --wait-for-path -q --quiet -v --verbose -h --help" ;;
 		check) _moonwatch_words "--json -h --help" ;;
-		record) _moonwatch_words "--from --count --timeout --json -0 --null --format --time-format --summary -q --quiet -e --events --match --ignore --gitignore -r --recursive -R --no-recursive --depth --follow --one-filesystem --initial --wait-for-path --backend -h --help" ;;
+		record) _moonwatch_words "--from --count --timeout -q --quiet --match --ignore --gitignore -r --recursive -R --no-recursive --depth --follow --one-filesystem --initial --wait-for-path --backend -h --help" ;;
 		replay) _moonwatch_words "-j --jobs --json -h --help" ;;
 		limits) _moonwatch_words "--set --json -h --help" ;;
 		status) _moonwatch_words "--json --watch --interval --socket -h --help" ;;

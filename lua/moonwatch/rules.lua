@@ -167,7 +167,7 @@ end
 
 -- Runs a chunk in globals of its own: true, or nil and the error with its traceback.
 local function run_chunk(set, chunk, name, arg)
-   local environment = rules.environment(set, arg)
+   local environment, finish = rules.environment(set, arg)
    local loaded, message = load(chunk, name, "t", environment)
    if not loaded then
       return nil, message
@@ -180,7 +180,7 @@ local function run_chunk(set, chunk, name, arg)
    if not ok then
       return nil, err
    end
-   return true
+   return finish()
 end
 
 local function read_script(path)
@@ -220,6 +220,9 @@ function rules.load(paths, options)
       local files, message, errno = files_of(path)
       if not files then
          return nil, message, errno
+      end
+      if #files == 0 then
+         set.options.log.warn("%s: no *.lua file is in it", path)
       end
       for _, file in ipairs(files) do
          local ok, problem, code = rules.add(set, file, options.arg)

@@ -130,7 +130,7 @@ describe("moonwatch exec", function()
    end)
 
    it("refuses what is not there with 1", function()
-      assert.same({ status = 1, out = "", err = 'moonwatch: rule "exec": none: No such file or directory\n' },
+      assert.same({ status = 1, out = "", err = 'moonwatch: none: No such file or directory\n' },
          run(helper.folder(), "none", "--", "true"))
    end)
 
@@ -145,8 +145,10 @@ describe("moonwatch exec", function()
       wrong("a pattern is missing" .. try, "--", "true")
       wrong("there is no signal 'FOO'", "--signal", "FOO", ".", "--", "true")
       wrong("--busy signal needs a --signal", "--busy", "signal", ".", "--", "true")
-      wrong('run: {path} belongs to one path, and run is once per batch: use each, or "{paths}"', ".", "--", "echo", "{path}")
-      wrong("'long' is not a number of seconds" .. try, "--settle", "long", ".", "--", "true")
+      wrong('{path} belongs to one path, and the command runs once for all: use --each, or "{paths}"', ".", "--", "echo",
+         "{path}")
+      wrong("--each: {paths} stands for many paths; each has one: {path}", "--each", ".", "--", "echo", "{paths}")
+      wrong("--settle: 'long' is not a number of seconds" .. try, "--settle", "long", ".", "--", "true")
    end)
 end)
 

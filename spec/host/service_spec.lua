@@ -157,7 +157,7 @@ describe("as root", function()
       if not is_root() then return pending "needs root" end
       local dir = folder()
       os.execute("chown nobody " .. helper.quote(dir .. "/rules.lua"))
-      assert.matches("rules%.lua: refused, since we are root and belongs to another user\n", run(dir, "rules.lua").err)
+      assert.matches("rules%.lua: refused, since we are root and it belongs to another user\n", run(dir, "rules.lua").err)
       os.execute("chown root " .. helper.quote(dir .. "/rules.lua"))
       os.execute("chmod 777 " .. helper.quote(dir))
       assert.matches("%.: refused, since we are root and others may write to it\n", run(dir, "rules.lua").err)

@@ -17,7 +17,8 @@
 -- Files:     folder, read, write, append, mkdir, rename, remove, link, symlink, fifo, exists, tree
 -- Kernel:    descriptors, watches, children
 -- Time:      now, step, eventually
--- Programs:  run (to its end), start (in the background: handle.pid, :out(), :err(), :wait_for(), :signal(), :wait())
+-- Programs:  run (to its end), start (in the background: handle.pid, :out(), :err(), :wait_for(), :signal(), :wait()),
+--            unprivileged
 -- Places:    helper.top, helper.build, helper.interpreter, helper.host
 
 local lfs = require "lfs"
@@ -265,6 +266,16 @@ local function command_line(argv, options)
    for _, word in ipairs(argv) do words[#words + 1] = helper.quote(word) end
    local line = "exec env " .. table.concat(words, " ")
    return options.cwd and ("cd %s && %s"):format(helper.quote(options.cwd), line) or line
+end
+
+-- Words that stand before a command so that it runs without rights: none where we have none ourselves, nil where there
+-- is no way, or where the program we test may not be run by others.
+function helper.unprivileged()
+   if helper.read("/proc/self/status"):match "\nUid:%s+%d+%s+(%d+)" ~= "0" then return {} end
+   local words = { "setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups" }
+   local probe = { table.unpack(words) }
+   table.move({ helper.host, "--version" }, 1, 2, #probe + 1, probe)
+   return helper.run(probe).status == 0 and words or nil
 end
 
 -- Runs a program to its end, at most options.timeout (60) seconds: { status =, out =, err = }; a signal n is 128 + n,

@@ -4,6 +4,7 @@
 
 local exit = require "moonwatch.cli.exit"
 local json = require "moonwatch.cli.json"
+local options = require "moonwatch.cli.options"
 local place = require "moonwatch.cli.place"
 local supervise = require "moonwatch.cli.supervise"
 
@@ -11,7 +12,8 @@ local client = {}
 
 --- The option that all of them have.
 function client.define_socket(parser)
-   parser:option("--socket", "Where the host listens (else the only one that runs)."):argname "PATH"
+   parser:option("--socket", "Where the host listens (else the only one that runs)."):argname("PATH")
+      :convert(options.path)
 end
 
 local function read(connection)

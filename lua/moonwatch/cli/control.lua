@@ -98,8 +98,8 @@ local function tail(host, request, connection)
       if not lines:put({ line = line, level = level, message = message }, 0) then lines.lost = true end
    end
    connection:write(json.encode(ok()) .. "\n")
-   for _, line in ipairs(request.history and host.sink.history or {}) do
-      connection:write(json.encode { line = line } .. "\n")
+   for _, record in ipairs(request.history and host.sink.history or {}) do
+      connection:write(json.encode(record) .. "\n")
    end
    host.sink.listeners[listener] = true
    local _ <close> = setmetatable({}, { __close = function() host.sink.listeners[listener] = nil end })

@@ -21,10 +21,11 @@ Ends with 0 after --count, 1 where something cannot be watched, 2 on a wrong opt
 }
 
 local OPS = { "create", "close_write", "attrib", "delete", "move", "modify", "open", "access", "close_nowrite" }
+local ALWAYS = { "overflow", "gone", "back", "unwatched" } -- told whatever was asked for
 local FAMILIES = { all = OPS, close = { "close_write", "close_nowrite" } }
 
 local function op_words()
-   local words = table.move(OPS, 1, #OPS, 1, {})
+   local words = table.move(ALWAYS, 1, #ALWAYS, #OPS + 1, table.move(OPS, 1, #OPS, 1, {}))
    for family in pairs(FAMILIES) do words[#words + 1] = family end
    table.sort(words, function(a, b) return a < b end)
    return options.words(words)
@@ -35,49 +36,77 @@ end
 local function define_output(parser)
    parser:flag("--json", "One JSON object a line; a name that is not UTF-8 also as NAME_base64.")
    parser:flag("-0 --null", "End each record with NUL, and leave names as they are.")
-   parser:option("--format", "One line per event, as FORMAT says (codes: see below).")
+   parser:option("--format", "One line per event, as FORMAT says (codes: see below)."):argname "FORMAT"
    parser:option("--time-format", "What %T is, in strftime's codes, %N for microseconds."):argname "FORMAT"
-   parser:flag("--summary", "At the end print a table of counts per directory, and no events.")
-   parser:flag("-q --quiet", "Do not say when all is watched.")
+   parser:flag("--summary", "No events, but at the end a table of counts per directory (--json: an object).")
 end
 
 local function define_choice(parser)
-   parser:option("-e --events", "Only these, separated by commas: create, close_write, attrib, delete, move (the "
-      .. "default), modify, open, access, close_nowrite, close, all."):argname("OPS"):convert(op_words()):count "*"
-   parser:option("--match", "Only what PATTERN matches (gitignore's language and {a,b})."):argname("PATTERN"):count "*"
-   parser:option("--ignore", "Neither report nor watch what PATTERN matches."):argname("PATTERN"):count "*"
+   parser:option("--match", "Only what PATTERN matches (gitignore's language and {a,b})."):argname("PATTERN")
+      :convert(options.pattern):count "*"
+   parser:option("--ignore", "Neither report nor watch what PATTERN matches."):argname("PATTERN")
+      :convert(options.pattern):count "*"
    parser:flag("--gitignore", "Obey .gitignore files.")
    parser:flag("-r --recursive", "Directories below, too (the default).")
    parser:flag("-R --no-recursive", "The given directories alone.")
    parser:option("--depth", "At most so many levels below."):argname("N"):convert(options.count)
    parser:flag("--follow", "Go through symbolic links to directories.")
    parser:flag("--one-filesystem", "Do not cross mounts.")
-   parser:flag("--initial", "First report what is there, as synthetic creates.")
+   parser:flag("--initial", "First report what is there, as if it were new.")
    parser:flag("--wait-for-path", "A path may come later.")
-   parser:option("--backend", "auto, inotify or poll."):choices { "auto", "inotify", "poll" }
+   parser:option("--backend", "How changes are seen; auto polls what inotify cannot see."):choices {
+      "auto", "inotify", "poll" }
+end
+
+local function define_ops(parser)
+   parser:option("-e --events", "Only these, separated by commas: create, close_write, attrib, delete, move (the "
+      .. "default), modify, open, access, close_nowrite, close, all. The ops overflow, gone, back and unwatched are "
+      .. "always told."):argname("OPS"):convert(op_words()):count "*"
+end
+
+local function define_end(parser, count, timeout)
+   parser:option("--count", count):argname("N"):convert(options.count)
+   parser:option("--timeout", timeout):argname("S"):convert(options.seconds)
+   parser:flag("-q --quiet", "Do not say when all is watched.")
 end
 
 function events.define(parser)
    parser:argument("path", "What to watch: directories, files, patterns."):args "*"
-   parser:option("--from", "Read further paths from FILE, one a line ('-': standard input)."):argname "FILE"
-   parser:option("--count", "End after N events."):argname("N"):convert(options.count)
-   parser:option("--timeout", "End when nothing happened for S seconds (with --summary: after S)."):argname("S")
-      :convert(options.seconds)
+   options.define_from(parser)
+   define_end(parser, "End after N events (with -e: of those that it names).",
+      "End when nothing happened for S seconds (with --summary: after S).")
    define_output(parser)
+   define_ops(parser)
    define_choice(parser)
 end
 
-local function ops_of(given)
-   local ops, seen = {}, {}
+--- The same where the ops and the output are given.
+function events.define_record(parser)
+   parser:argument("path", "What to watch: directories, files, patterns."):args "*"
+   options.define_from(parser)
+   define_end(parser, "End after N events.", "End when nothing happened for S seconds.")
+   define_choice(parser)
+end
+
+-- The ops that -e names, as a set; nil without it.
+local function named_ops(given)
+   if #given == 0 then return nil end
+   local named = {}
    for _, words in ipairs(given) do
       for _, word in ipairs(words) do
-         for _, op in ipairs(FAMILIES[word] or { word }) do
-            if not seen[op] then ops[#ops + 1] = op end
-            seen[op] = true
-         end
+         for _, op in ipairs(FAMILIES[word] or { word }) do named[op] = true end
       end
    end
-   return #ops > 0 and ops or nil
+   return named
+end
+
+-- Of these a watcher has to be told: the others come in any case.
+local function ops_of(named)
+   local ops = {}
+   for _, op in ipairs(OPS) do
+      if named[op] then ops[#ops + 1] = op end
+   end
+   return ops
 end
 
 local function some(list)
@@ -87,7 +116,7 @@ end
 local function watch_options(given)
    return {
       wait = false,
-      events = ops_of(given.events),
+      events = given.named and ops_of(given.named),
       match = some(given.match), ignore = some(given.ignore),
       ignore_files = given.gitignore and { ".gitignore" } or nil,
       recursive = not given.no_recursive, depth = given.depth,
@@ -96,20 +125,10 @@ local function watch_options(given)
    }
 end
 
-local function paths_of(given)
-   local paths = given.path
-   for _, path in ipairs(given.from and options.read_list(given.from) or {}) do paths[#paths + 1] = path end
-   if #paths == 0 then exit.usage "events: a path is missing\nTry 'moonwatch events --help'." end
-   for _, path in ipairs(paths) do
-      if path == "" then exit.refused "'': No such file or directory" end
-   end
-   return paths
-end
-
 local function check(given)
-   if given.recursive and given.no_recursive then exit.usage "events: -r and -R exclude each other" end
+   if given.recursive and given.no_recursive then exit.usage("%s: -r and -R exclude each other", given.command_name) end
    if given.format and (given.json or given.summary) then
-      exit.usage("events: --format and --%s exclude each other", given.json and "json" or "summary")
+      exit.usage("%s: --format and --%s exclude each other", given.command_name, given.json and "json" or "summary")
    end
 end
 
@@ -141,7 +160,7 @@ local function sink(given)
 end
 
 local function tell_ready(given, watcher, paths)
-   local directories = watcher:stats().directories
+   local directories = supervise.watched { watcher }
    if given.quiet then
       return
    elseif given.json and not given.summary then
@@ -155,21 +174,26 @@ end
 
 -- Reading -------------------------------------------------------------------------------------------------------------
 
+-- What nobody has named is told, but it is not what was waited for.
+local function put(reader, event)
+   reader.sink.put(event)
+   local counts = not reader.named or reader.named[event.op]
+   if counts and reader.left then reader.left = reader.left - 1 end
+end
+
 -- Everything that is there now; true when `left` has come down to 0.
 local function drain(reader)
    while reader.left ~= 0 do
       local event = reader.watcher:get(0)
       if not event then break end
-      reader.sink.put(event)
-      reader.left = reader.left and reader.left - 1
+      put(reader, event)
    end
    flush()
    return reader.left == 0
 end
 
 local function take(reader, event)
-   reader.sink.put(event)
-   reader.left = reader.left and reader.left - 1
+   put(reader, event)
    return drain(reader)
 end
 
@@ -217,7 +241,7 @@ end
 local function follow(given, paths)
    local watcher <close> = exit.check(moonwatch.watch(paths, watch_options(given)))
    local gone <close> = core.hangup(1)
-   local reader = { watcher = watcher, sink = sink(given), left = given.count, gone = gone }
+   local reader = { watcher = watcher, sink = sink(given), left = given.count, named = given.named, gone = gone }
    local _ <close> = setmetatable({}, { __close = function() reader.sink.finish() end })
    local progress = supervise.show_progress(function() return { watcher } end)
    local is_enough = read_until_ready(reader)
@@ -228,7 +252,8 @@ end
 
 function events.run(given)
    check(given)
-   local paths = paths_of(given)
+   given.named = named_ops(given.events)
+   local paths = options.paths(given.command_name, given.path, given.from, "a path is missing")
    sink(given)
    io.stdout:setvbuf "full"
    return supervise.run(function() return follow(given, paths) end)

@@ -24,7 +24,7 @@ local BUSY = { "queue", "restart", "drop", "signal" }
 
 function exec.define(parser)
    parser:argument("pattern", "What to watch: files, directories, patterns in quotes."):args "*"
-   parser:option("--from", "Read further paths from FILE, one a line ('-': standard input)."):argname "FILE"
+   options.define_from(parser)
    parser:option("--settle", "Wait until nothing has changed for S seconds (0.1)."):argname("S"):convert(options.seconds)
    parser:option("--max-wait", "But no longer than S seconds (5)."):argname("S"):convert(options.seconds)
    parser:option("--busy", "When it still runs: queue (the default), restart, drop or signal."):choices(BUSY)
@@ -34,7 +34,8 @@ function exec.define(parser)
    parser:flag("--clear", "Clear the screen before each run.")
    parser:option("--signal", "Stops the command (TERM); with --busy signal: is sent to it."):argname "NAME"
    parser:option("--grace", "Seconds from that signal to KILL (5)."):argname("S"):convert(options.seconds)
-   parser:option("--ignore", "Neither report nor watch what PATTERN matches."):argname("PATTERN"):count "*"
+   parser:option("--ignore", "Neither report nor watch what PATTERN matches."):argname("PATTERN"):convert(options.pattern)
+      :count "*"
    parser:flag("--gitignore", "Obey .gitignore files.")
    parser:flag("--wait-for-path", "A path may come later.")
    parser:flag("-q --quiet", "Do not say when all is watched.")
@@ -61,13 +62,6 @@ function exec.parse(words)
    return given
 end
 
-local function watched(given)
-   local paths = given.pattern
-   for _, path in ipairs(given.from and options.read_list(given.from) or {}) do paths[#paths + 1] = path end
-   if #paths == 0 then exit.usage "exec: a pattern is missing\nTry 'moonwatch exec --help'." end
-   return paths
-end
-
 local function check_signal(given)
    if given.signal and not core.signal_number(given.signal) then
       exit.usage("exec: there is no signal '%s'", exit.escape(given.signal))
@@ -84,7 +78,7 @@ end
 local function keys_of(given)
    local is_told = given.busy == "signal"
    return {
-      watch = watched(given),
+      watch = options.paths("exec", given.pattern, given.from, "a pattern is missing"),
       [given.each and "each" or "run"] = given.command,
       settle = given.settle, max_wait = given.max_wait,
       busy = is_told and { signal = given.signal } or given.busy,
@@ -95,11 +89,17 @@ local function keys_of(given)
    }
 end
 
+-- What is said of the keys of a rule, in the words of the command line.
+local function in_our_words(message)
+   return (message:gsub("^.-: rule \"exec\": ", ""):gsub("^run: ", ""):gsub("^each: ", "--each: ")
+      :gsub("run is once per batch: use each, or", "the command runs once for all: use --each, or"))
+end
+
 -- Misuse of the rule is misuse of the command line.
 local function declare_rule(set, keys)
    local ok, rule = pcall(set.declare, set, "exec", keys)
    if ok then return rule end
-   exit.usage("exec: %s", exit.escape((tostring(rule):gsub("^.-: rule \"exec\": ", ""))))
+   exit.usage("exec: %s", exit.escape(in_our_words(tostring(rule))))
 end
 
 -- The screen is empty when a command starts.
@@ -136,10 +136,11 @@ local function start(given, set)
       for watcher in pairs(set.world and set.world.watchers or {}) do watchers[#watchers + 1] = watcher end
       return watchers
    end)
-   exit.check(set:start())
+   local ok, message = set:start()
+   if not ok then exit.refused("%s", (message:gsub('^rule "exec": ', ""))) end
    if progress then progress:cancel() end
    if given.clear and core.system.isatty(1) then clear_before_runs(set) end
-   local directories = set.engine.runtimes[1].watcher:stats().directories
+   local directories = supervise.watched { set.engine.runtimes[1].watcher }
    if not given.quiet then exit.say("watching %s", supervise.directories(directories)) end
 end
 

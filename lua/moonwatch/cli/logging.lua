@@ -58,17 +58,17 @@ function Sink:is_repeated(level, message, now)
    return false
 end
 
--- The last lines, for those who come later.
-function Sink:keep(line)
+-- The last records, for those who come later.
+function Sink:keep(record)
    local history = self.history
-   history[#history + 1] = line
+   history[#history + 1] = record
    if #history > 2 * HISTORY then
       self.history = table.move(history, #history - HISTORY + 1, #history, 1, {})
    end
 end
 
 function Sink:write(line, level, message)
-   self:keep(line)
+   self:keep { line = line, level = level, message = message }
    for listener in pairs(self.listeners) do listener(line, level, message) end
    if self:is_repeated(level, message, os.time()) then return end
    self:tell_lost()

@@ -18,6 +18,30 @@ end
 
 local Help, Mistake = {}, {}
 
+local function longest_name(option)
+   local longest = option._aliases[1]
+   for _, name in ipairs(option._aliases) do longest = #name > #longest and name or longest end
+   return longest
+end
+
+-- Both names and the value once: "-e, --events OPS".
+local function label_lines(option)
+   local words = option:_get_argument_list()
+   table.insert(words, 1, table.concat(option._aliases, ", "))
+   return { table.concat(words, " ") }
+end
+
+-- What is wrong with a value is said of its option.
+local function name_in_messages(option)
+   local convert = option._convert
+   if not convert then return end
+   option:convert(function(text)
+      local value, message = convert(text)
+      if value == nil then return nil, ("%s: %s"):format(longest_name(option), message) end
+      return value
+   end)
+end
+
 --- The parser of a command.
 function options.parser(name, command)
    local parser = load_argparse()("moonwatch " .. name, command.description or command.summary, command.epilog)
@@ -26,6 +50,10 @@ function options.parser(name, command)
    if command.usage then parser:usage("Usage: " .. command.usage) end
    command.define(parser)
    parser:flag("-h --help", "Show this help and end."):action(function() error(Help, 0) end)
+   for _, option in ipairs(parser._options) do
+      option._get_label_lines = label_lines
+      name_in_messages(option)
+   end
    parser.error = function(_, message) error(setmetatable({ message = message }, Mistake), 0) end
    return parser
 end
@@ -40,11 +68,39 @@ local function fail(name, parser, why)
    error(why, 0)
 end
 
+-- Every name of an option, and which of them want a value.
+local function names_of(parser)
+   local known, valued = {}, {}
+   for _, option in ipairs(parser._options) do
+      for _, name in ipairs(option._aliases) do
+         known[name] = true
+         valued[name] = option._maxargs > 0
+      end
+   end
+   return known, valued
+end
+
+-- A value that begins with a dash (-1, -*) and is no option of ours is tied to the option before it: argparse would
+-- take it for an option of its own.
+local function tie_values(parser, words)
+   local known, valued = names_of(parser)
+   local tied, at = {}, 1
+   while at <= #words do
+      local word, value = words[at], words[at + 1]
+      local is_value = valued[word] and value and value:find "^%-." and value ~= "--"
+         and not known[value:match "^[^=]*"] and not known[value:sub(1, 2)]
+      tied[#tied + 1] = is_value and word .. (word:find "^%-%-" and "=" or "") .. value or word
+      at = at + (is_value and 2 or 1)
+   end
+   return tied
+end
+
 --- Reads the words of a command line into a table; a mistake ends the command with 2.
 function options.parse(name, command, words)
    local parser = options.parser(name, command)
-   local ok, given = pcall(parser.parse, parser, words)
+   local ok, given = pcall(parser.parse, parser, tie_values(parser, words))
    if not ok then fail(name, parser, given) end
+   given.command_name = name
    return given
 end
 
@@ -60,6 +116,16 @@ end
 
 options.seconds = number_of("a number of seconds", function(n) return n >= 0 and n < math.huge end)
 options.count = number_of("a whole number above 0", function(n) return math.type(n) == "integer" and n > 0 end)
+
+local function something(what)
+   return function(text)
+      if text ~= "" then return text end
+      return nil, "'' is no " .. what
+   end
+end
+
+options.path = something "path"
+options.pattern = something "pattern"
 
 local UNITS = { [""] = 1, K = 1024, M = 1024 ^ 2, G = 1024 ^ 3 }
 local LEAST = 4 * 1024 ^ 2
@@ -102,8 +168,8 @@ function options.split(words)
    return words, nil
 end
 
---- The paths listed in a file, "-" for standard input: one a line, or, where there is a NUL, between NULs.
-function options.read_list(name)
+-- The paths listed in a file, "-" for standard input: one a line, or, where there is a NUL, between NULs.
+local function read_list(name, paths)
    local file, message = io.stdin, nil
    if name ~= "-" then file, message = io.open(name, "rb") end
    if not file then exit.refused("%s", exit.escape(message)) end
@@ -111,8 +177,24 @@ function options.read_list(name)
    text, message = file:read "a"
    if name ~= "-" then file:close() end
    if not text then exit.refused("%s: %s", exit.escape(name), message) end
-   local paths = {}
+   local before = #paths
    for path in text:gmatch(text:find("\0", 1, true) and "[^\0]+" or "[^\n]+") do paths[#paths + 1] = path end
+   if #paths == before then exit.refused("%s: names no path", name == "-" and "standard input" or exit.escape(name)) end
+end
+
+function options.define_from(parser)
+   parser:option("--from", "Read further paths from FILE, one a line ('-': standard input)."):argname("FILE"):count "*"
+end
+
+--- What a command is to watch: the words of its command line, and what the lists of --from name.
+-- @param missing what to say where there is none
+function options.paths(command, words, lists, missing)
+   local paths = table.move(words, 1, #words, 1, {})
+   for _, list in ipairs(lists) do read_list(list, paths) end
+   if #paths == 0 then exit.usage("%s: %s\nTry 'moonwatch %s --help'.", command, missing, command) end
+   for _, path in ipairs(paths) do
+      if path == "" then exit.refused "'': No such file or directory" end
+   end
    return paths
 end
 

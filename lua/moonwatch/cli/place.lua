@@ -51,11 +51,11 @@ local function sweep(folder)
    end
 end
 
---- Where a host with these options is to listen, its folder made; nil and why not.
+--- Where a host with these options is to listen, its folder made; nil and why not, and true where that is as it should be.
 function place.of_host(given)
    if given.socket then return given.socket end
    local folder = place.folder()
-   if not folder then return nil, "neither XDG_RUNTIME_DIR nor root's /run" end
+   if not folder then return nil, "neither XDG_RUNTIME_DIR nor root's /run", true end
    local ok, message = make_folder(folder)
    if not ok then return nil, message end
    sweep(folder)

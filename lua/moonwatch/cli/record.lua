@@ -4,20 +4,23 @@
 -- everything a rule can see, as JSON.
 
 local events = require "moonwatch.cli.events"
-local options = require "moonwatch.cli.options"
 
 local record = {
    summary = "Writes what happens as a log that `moonwatch replay` feeds to a rule script: events, with all that rules "
       .. "can see, as JSON.",
-   usage = "moonwatch record [options of events] PATH... >LOG",
-   epilog = "Give the paths as the script gives them: replay compares names.",
-   define = events.define,
-   run = events.run,
+   usage = "moonwatch record [options] PATH... >LOG",
+   epilog = [[
+Give the paths as the script gives them: replay compares names.
+
+Ends with 0 after --count, 1 where something cannot be watched, 2 on a wrong option,
+3 where nothing happened for --timeout, 128 + n by signal n.]],
+   define = events.define_record,
 }
 
-function record.parse(words)
-   local all = { "--json", "--events", "create,modify,close_write,attrib,delete,move" }
-   return options.parse("record", record, table.move(words, 1, #words, #all + 1, all))
+function record.run(given)
+   given.json = true
+   given.events = { { "create", "modify", "close_write", "attrib", "delete", "move", "overflow", "gone", "back", "unwatched" } }
+   return events.run(given)
 end
 
 return record

@@ -3,6 +3,7 @@
 -- replay.lua - moonwatch replay: what a rule script would have done about recorded events. Nothing is watched or run,
 -- and the clock of the log is not waited for.
 
+local core = require "moonwatch.core"
 local exit = require "moonwatch.cli.exit"
 local json = require "moonwatch.cli.json"
 local options = require "moonwatch.cli.options"
@@ -85,6 +86,8 @@ local ORDER = { "time", "rule", "argv", "level", "message" }
 
 function replay.run(given)
    local testing = require "moonwatch.testing"
+   local there, message = core.kind(given.script)
+   if not there then exit.refused("%s", message) end
    local events = read_log(given.log)
    local ok, world = pcall(testing.load, given.script, { jobs = given.jobs })
    if not ok then exit.with(exit.USAGE, "%s", exit.tidy(world)) end

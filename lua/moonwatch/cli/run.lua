@@ -35,12 +35,13 @@ function run.define_options(parser)
    parser:option("-j --jobs", "At most N runs at a time, over all rules."):argname("N"):convert(options.count)
    parser:option("--memory-limit", "At most so much memory for the scripts, such as 64M."):argname("SIZE")
       :convert(options.memory)
-   parser:option("--log-level", "debug, info, warn or error."):choices(logging.levels)
-   parser:option("--log-format", "text or json."):choices(logging.formats)
-   parser:option("--socket", "Where to listen for `moonwatch status` and its kind."):argname "PATH"
+   parser:option("--log-level", "The least important level that is logged (info)."):choices(logging.levels)
+   parser:option("--log-format", "How the log is written (text)."):choices(logging.formats)
+   parser:option("--socket", "Where to listen for `moonwatch status` and its kind."):argname("PATH"):convert(options.path)
    parser:flag("--no-socket", "Do not listen.")
    parser:flag("--daemon", "Go on in the background once all is watched.")
-   parser:option("--pid-file", "Write the process id to FILE, and keep it locked."):argname "FILE"
+   parser:option("--pid-file", "Write the process id to FILE, and keep it locked."):argname("FILE")
+      :convert(options.path)
    parser:option("--user", "Drop to this user before a script runs."):argname "NAME[:GROUP]"
 end
 

@@ -38,7 +38,8 @@ end
 local function last_run(last, now)
    if not last then return "never" end
    local how = last.ok and "ok" or "failed: " .. (last.err or "?"):match "^[^\n]*"
-   return ("%s ago, %s, in %s"):format(duration(math.max(0, now - last.wall)), how, duration(last.seconds))
+   local ago = now - last.wall // 1 -- whole seconds: our clock has no more
+   return ("%s, %s, in %s"):format(ago < 1 and "just now" or duration(ago) .. " ago", how, duration(last.seconds))
 end
 
 local function columns(rows)

@@ -17,7 +17,9 @@ return client.command {
    request = function(given) return { verb = "tail", history = not given.new } end,
    show = function(_, given, connection)
       for record in client.next, connection do
-         exit.print(given.json and json.encode(record) .. "\n" or record.line)
+         local line = record.line
+         record.line = line:gsub("\n$", "")
+         exit.print(given.json and json.encode(record, { "level", "message", "line" }) .. "\n" or line)
       end
    end,
 }

@@ -11,7 +11,7 @@ local OTHERS_WRITE, GROUP_WRITES, STICKY = 2, 16, 512
 
 -- Why others could change this, in words; nil where they cannot.
 local function weakness(status, user)
-   if status.uid ~= 0 and status.uid ~= user then return "belongs to another user" end
+   if status.uid ~= 0 and status.uid ~= user then return "it belongs to another user" end
    if status.mode & OTHERS_WRITE ~= 0 then return "others may write to it" end
    if status.mode & GROUP_WRITES ~= 0 and status.gid ~= 0 then return "its group may write to it" end
 end

@@ -20,7 +20,10 @@ local function rule_function(self, script)
       if given ~= nil then
          return self:declare(name, given, script.defaults)
       end
+      local begun = { name = name, position = declare.position() }
+      script.begun = script.begun or begun
       return function(table_of_keys)
+         if script.begun == begun then script.begun = nil end
          return self:declare(name, table_of_keys, script.defaults)
       end
    end
@@ -72,13 +75,21 @@ local function at_function(self)
    end
 end
 
+-- Whether each `rule "name"` was given its table: true, or nil and a message. To Lua itself it is no error.
+local function finish_function(script)
+   return function()
+      if not script.begun then return true end
+      return nil, ("%s: rule %q: its table of keys is missing"):format(script.begun.position, script.begun.name)
+   end
+end
+
 local function defaults_function(script)
    return function(given)
       script.defaults = spec.check_defaults(given)
    end
 end
 
--- rule, defaults, every and at of one script.
+-- rule, defaults, every and at of one script; and a function to be called at its end: true, or nil and a message.
 function words.of(self)
    local script = { defaults = nil }
    return {
@@ -86,7 +97,7 @@ function words.of(self)
       defaults = defaults_function(script),
       every = every_function(self),
       at = at_function(self),
-   }
+   }, finish_function(script)
 end
 
 local LUAS_OWN = { "assert", "collectgarbage", "dofile", "error", "getmetatable", "ipairs", "load", "loadfile", "next",
@@ -111,7 +122,8 @@ local function loaders(environment)
    return own
 end
 
--- The globals of one script: Lua's own, the set's words, and what `kit` gives (exec, spawn, sleep, log, moonwatch).
+-- The globals of one script: Lua's own, the set's words, and what `kit` gives (exec, spawn, sleep, log, moonwatch). And
+-- what is to be called at the script's end (words.of).
 function words.environment(self, kit, arg)
    local environment = {}
    for _, name in ipairs(LUAS_OWN) do
@@ -123,7 +135,8 @@ function words.environment(self, kit, arg)
    for name, value in pairs(kit) do
       environment[name] = value
    end
-   for name, value in pairs(words.of(self)) do
+   local own, finish = words.of(self)
+   for name, value in pairs(own) do
       environment[name] = value
    end
    environment._G = environment
@@ -131,7 +144,7 @@ function words.environment(self, kit, arg)
    if kit.require then
       environment.require = kit.require(self)
    end
-   return environment
+   return environment, finish
 end
 
 return words
