@@ -94,14 +94,14 @@ local function read_options(given)
 end
 
 local function roots_of(paths)
-   if type(paths) == "string" then return { paths } end
+   if type(paths) == "string" and paths ~= "" then return { paths } end
    if type(paths) ~= "table" or #paths == 0 then
       declare.misuse("watch: a path or a list of paths expected, not %s",
          type(paths) == "table" and "an empty list" or (declare.show(paths)))
    end
    for _, path in ipairs(paths) do
-      if type(path) ~= "string" then
-         declare.misuse("watch: a path must be a string, not %s", (declare.show(path)))
+      if type(path) ~= "string" or path == "" then
+         declare.misuse("watch: a path must be a string with something in it, not %s", (declare.show(path)))
       end
    end
    return paths
@@ -209,9 +209,10 @@ Subscription.close = Subscription.off
 subscription_meta.__close = Subscription.off
 
 --- Calls fn(event) for the ops named, in a task of the watcher, one event after the other.
--- @return a subscription
+-- @return a subscription; nil, "closed", EPIPE where the watcher is
 function methods:on(ops, fn)
    local handlers = handlers_of(ops, fn)
+   if self:_closed() then return nil, "closed", core.errno.EPIPE end
    self:_subscribe(handlers)
    return setmetatable({ _watcher = self, _handlers = handlers }, subscription_meta)
 end

@@ -1051,6 +1051,8 @@ describe("an inotify object", function()
       local watch = assert(other:add(dir, "create"))
       assert.equal("unknown option 'coalesc' of moonwatch.inotify; did you mean 'coalesce'?",
          misuse(moonwatch.inotify, { coalesc = true }))
+      assert.equal("unknown option 'x' of moonwatch.inotify: there are 'inheritable' and 'coalesce'",
+         misuse(moonwatch.inotify, { x = true }))
       assert.equal("option 'coalesce' of moonwatch.inotify is true or false, not a number",
          misuse(moonwatch.inotify, { coalesce = 1 }))
       assert.equal("the options of moonwatch.inotify have names, not 1", misuse(moonwatch.inotify, { "coalesce" }))

@@ -35,6 +35,7 @@ describe("moonwatch.mask", function()
          misuse(function() return mask.CLOSE_WRIET end))
       assert.equal("unknown flag 'create' of moonwatch.mask; did you mean 'CREATE'?",
          misuse(function() return mask.create end))
+      assert.equal("unknown flag 'FOO' of moonwatch.mask", misuse(function() return mask.FOO end))
    end)
 
    it("cannot be changed", function()
@@ -62,8 +63,7 @@ describe("moonwatch.mask", function()
          assert.equal("unknown event name 'creat' in a mask; did you mean 'create'?", misuse(mask.parse, "creat"))
          assert.equal("unknown event name 'move_to' in a mask; did you mean 'moved_to'?",
             misuse(function() return (mask.parse { "create", "move_to" }) end))
-         assert.equal("unknown event name 'a\\x1b' in a mask; did you mean 'move'?",
-            (misuse(mask.parse, "a\27"):gsub("'%w+'%?$", "'move'?")))
+         assert.equal("unknown event name 'a\\x1b' in a mask", misuse(mask.parse, "a\27"))
          assert.equal("a mask holds a zero byte", misuse(mask.parse, "create\0"))
          assert.equal("a mask is an integer of 32 bits, not -1", misuse(mask.parse, -1))
          assert.equal("a mask is an integer of 32 bits, not 1.5", misuse(mask.parse, 1.5))

@@ -290,6 +290,37 @@ describe("a watcher with subscriptions", function()
    end)
 end)
 
+describe("a watcher as text", function()
+   helper.leaves_nothing()
+
+   it("is one readable line: what it watches, and how much", function()
+      local dir = helper.folder()
+      helper.mkdir(dir .. "/in\n/a")
+      for _, name in ipairs { "b", "c", "d" } do helper.mkdir(dir .. "/" .. name) end
+      local watcher <close> = assert(moonwatch.watch(dir .. "/in\n"))
+      assert.equal(("moonwatch.watcher (%s/in\\n, 2 directories)"):format(dir), tostring(watcher))
+      for _, name in ipairs { "b", "c", "d" } do assert(watcher:add(dir .. "/" .. name)) end
+      assert.equal(("moonwatch.watcher (%s/in\\n, %s/b, %s/c and 1 more, 5 directories)"):format(dir, dir, dir),
+         tostring(watcher))
+      watcher:close()
+      assert.equal("moonwatch.watcher (closed)", tostring(watcher))
+   end)
+end)
+
+describe("a closed watcher", function()
+   it("says so to whoever would wait, and to whoever would subscribe", function()
+      local watcher = assert(moonwatch.watch(helper.folder()))
+      watcher:close()
+      local closed = { nil, "closed", moonwatch.errno.EPIPE }
+      for _, name in ipairs { "get", "sync", "stats", "roots", "unwatched", "pause", "resume", "rescan" } do
+         assert.same(closed, { watcher[name](watcher) }, name)
+      end
+      assert.same(closed, { watcher:on("create", print) })
+      assert.same(closed, { watcher:on { create = print } })
+      assert.has_error(function() watcher:on("crate", print) end)
+   end)
+end)
+
 describe("the polling protocol of a watcher", function()
    helper.leaves_nothing()
 

@@ -151,7 +151,7 @@ static void print_nearest(const char *wrong)
 	Nearest nearest = {0};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		nearest_offer(&nearest, wrong, words[i]);
-	printf("%s -> %s %zu\n", wrong, nearest.word, nearest.distance);
+	printf("%s -> %s %zu\n", wrong, nearest.word == NULL ? "none" : nearest.word, nearest.distance);
 }
 
 static void print_escaped(const char *text)

@@ -60,7 +60,7 @@ describe("a rule's declaration", function()
          { 'stop_signal = "STOPP"', 'stop_signal has no signal "STOPP"' },
          { 'stdin = "path0"', 'stdin has no "path0" (did you mean "paths"?)' },
          { "guard = true", "guard must be a table or false, not true" },
-         { "match = { 1 }", "match must be a pattern or a list of patterns, not a table" },
+         { "match = { 1 }", "match must be a pattern or a list of patterns, not a list with 1" },
       }
       for _, case in ipairs(cases) do
          local given = case[1]:find "^watch" and "" or 'watch = "src", '

@@ -19,6 +19,12 @@ static int same(char a, char b)
 	return tolower((unsigned char)a) == tolower((unsigned char)b);
 }
 
+size_t nearest_most(const char *wrong)
+{
+	size_t third = strnlen(wrong, LONGEST) / 3;
+	return third > 2 ? third : 2;
+}
+
 /* The classical table with its three last rows; "optimal string alignment". */
 size_t nearest_distance(const char *a, const char *b)
 {

@@ -11,8 +11,10 @@
  * cut there. */
 size_t nearest_distance(const char *a, const char *b);
 
-/* Remembers the best candidate so far. Zero it, offer every word, read `word` (NULL: none was
- * offered). */
+/* How far from a wrong word one may be to have been meant: a third of its letters, and two in any case. */
+size_t nearest_most(const char *wrong);
+
+/* Remembers the best candidate so far. Zero it, offer every word, read `word` (NULL: none is near). */
 typedef struct Nearest {
 	const char *word;
 	size_t distance;
@@ -21,6 +23,8 @@ typedef struct Nearest {
 static inline void nearest_offer(Nearest *nearest, const char *wrong, const char *candidate)
 {
 	size_t distance = nearest_distance(wrong, candidate);
+	if (distance > nearest_most(wrong))
+		return;
 	if (nearest->word == NULL || distance < nearest->distance)
 		*nearest = (Nearest){.word = candidate, .distance = distance};
 }

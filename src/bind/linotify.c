@@ -538,6 +538,10 @@ static int option_unknown(lua_State *L, const char *key)
 	nearest_offer(&nearest, key, "inheritable");
 	nearest_offer(&nearest, key, "coalesce");
 	bind_pushescaped(L, key, strlen(key));
+	if (nearest.word == NULL)
+		return bind_misuse(L,
+			"unknown option '%s' of moonwatch.inotify: there are 'inheritable' and 'coalesce'",
+			lua_tostring(L, -1));
 	return bind_misuse(L, "unknown option '%s' of moonwatch.inotify; did you mean '%s'?",
 		lua_tostring(L, -1), nearest.word);
 }

@@ -31,6 +31,8 @@ static int wrong_name(lua_State *L, const char *word)
 	for (int i = 0; i < NOTIFY_FLAG_COUNT; i++)
 		nearest_offer(&nearest, word, notify_flags[i].name);
 	shown[escape_write(shown, word, strlen(word))] = '\0';
+	if (nearest.word == NULL)
+		return bind_misuse(L, "unknown event name '%s' in a mask", shown);
 	return bind_misuse(
 		L, "unknown event name '%s' in a mask; did you mean '%s'?", shown, nearest.word);
 }
@@ -186,6 +188,8 @@ static int l_unknown(lua_State *L)
 	const char *name = luaL_tolstring(L, 2, NULL);
 	for (int i = 0; i < NOTIFY_FLAG_COUNT; i++)
 		nearest_offer(&nearest, name, notify_flags[i].name);
+	if (nearest.word == NULL)
+		return bind_misuse(L, "unknown flag '%s' of moonwatch.mask", name);
 	push_upper(L, nearest.word);
 	return bind_misuse(
 		L, "unknown flag '%s' of moonwatch.mask; did you mean '%s'?", name, lua_tostring(L, -1));

@@ -136,6 +136,8 @@ static void check_option(lua_State *L, const char *name)
 			return;
 		nearest_offer(&nearest, name, option_names[i]);
 	}
+	if (nearest.word == NULL)
+		bind_misuse(L, "unknown option '%s'", name);
 	bind_misuse(L, "unknown option '%s' (did you mean '%s'?)", name, nearest.word);
 }
 

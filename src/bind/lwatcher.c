@@ -957,6 +957,42 @@ static int l_close(lua_State *L)
 	return 0;
 }
 
+enum { ROOTS_SHOWN = 3 };
+
+/* The first roots and how many more there are. */
+static void push_roots(lua_State *L, const Tree *tree)
+{
+	luaL_Buffer buffer;
+	luaL_buffinit(L, &buffer);
+	for (size_t i = 0; i < tree->root_count && i < ROOTS_SHOWN; i++) {
+		const Text *given = tree->roots[i]->given;
+		if (i > 0)
+			luaL_addstring(&buffer, ", ");
+		bind_pushescaped(L, given->bytes, given->length);
+		luaL_addvalue(&buffer);
+	}
+	if (tree->root_count > ROOTS_SHOWN) {
+		lua_pushfstring(L, " and %d more", (int)(tree->root_count - ROOTS_SHOWN));
+		luaL_addvalue(&buffer);
+	}
+	luaL_pushresult(&buffer);
+}
+
+static int l_tostring(lua_State *L)
+{
+	const Watcher *watcher = watcher_check(L);
+	if (watcher->watch.shared == NULL) {
+		lua_pushliteral(L, "moonwatch.watcher (closed)");
+		return 1;
+	}
+	const Tree *tree = watcher->watch.tree;
+	push_roots(L, tree);
+	int directories = (int)(tree->watches + tree->polled);
+	lua_pushfstring(L, "moonwatch.watcher (%s, %d %s)", lua_tostring(L, -1), directories,
+		directories == 1 ? "directory" : "directories");
+	return 1;
+}
+
 static int l_closed(lua_State *L)
 {
 	lua_pushboolean(L, watcher_check(L)->watch.shared == NULL);
@@ -999,9 +1035,15 @@ static const luaL_Reg methods[] = {
 	{NULL, NULL},
 };
 
+static const luaL_Reg meta[] = {
+	{"__tostring", l_tostring},
+	{NULL, NULL},
+};
+
 static const Class watcher_class = {
 	.name = "moonwatch.watcher",
 	.methods = methods,
+	.meta = meta,
 	.field = l_field,
 	.close = l_close,
 	.is_source = true,

@@ -173,11 +173,22 @@ local function has_kind(field, value)
    return choice_of(field, value)
 end
 
+-- The element that spoils a list; of other values and of lists of lists nothing more is said.
+local function show_wrong(field, value)
+   local of_lists = { paths = is_path, patterns = is_path, words = is_text }
+   for _, kind in ipairs(type(value) == "table" and field.kinds or {}) do
+      for _, element in ipairs(of_lists[kind] and value or {}) do
+         if not of_lists[kind](element) then return "a list with " .. declare.show(element) end
+      end
+   end
+   return (declare.show(value))
+end
+
 local function check_field(field, name, value, subject)
    if not has_kind(field, value) then
       local near = type(value) == "string" and field.choices
          and declare.nearest(value, declare.set(field.choices))
-      declare.misuse("%s: %s must be %s, not %s%s", subject, name, expected(field), (declare.show(value)),
+      declare.misuse("%s: %s must be %s, not %s%s", subject, name, expected(field), show_wrong(field, value),
          near and (' (did you mean "%s"?)'):format(near) or "")
    end
    if field.check then
