@@ -155,6 +155,32 @@ function History:existed(rel, isdir)
    return (self.ever[path] or 0) & (isdir and DIRECTORY or OTHER) ~= 0
 end
 
+local type_names = { f = "file", d = "directory", l = "link", p = "fifo", s = "socket" }
+
+-- Of one writer: what the log says is there now, as a table from relative path to type.
+local function present(self)
+   local types = {}
+   local function visit(node, prefix)
+      for name, kid in pairs(node.kids) do
+         types[prefix .. name] = type_names[kid.type]
+         if kid.kids then visit(kid, prefix .. name .. "/") end
+      end
+   end
+   visit(self.top.kids.R, "")
+   return types
+end
+
+--- The history holds what is there, or it is no judge: nil, or the first path with which it does not fit the disk.
+function History:misfit(snapshot)
+   local types = self.exact and present(self)
+   for rel, entry in pairs(snapshot) do
+      if types and types[rel] ~= entry.type or not self:existed(rel, entry.type == "directory") then return rel end
+   end
+   for rel in pairs(types or {}) do
+      if not snapshot[rel] then return rel end
+   end
+end
+
 --- Was that inode ever under two names, or under none: then writes through the other one are not told.
 function History:has_other_names(inode)
    return self.inodes[inode] or false

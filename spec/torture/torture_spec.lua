@@ -170,6 +170,20 @@ describe("the history of paths", function()
       assert.is_false(history:has_other_names(78))
    end)
 
+   it("says where it does not fit the disk", function()
+      local so = { t = "directory", ["t/in"] = "file", q = "directory", ["q/b"] = "directory", ["q/b/f"] = "file",
+         ["q/b/new\nline"] = "file" }
+      local history = fed(true, table.unpack(log))
+      assert.is_nil(history:misfit(snapshot(so)))
+      for rel, kind in pairs { z = "file", t = "file", ["q/b/f"] = false } do
+         local disk = snapshot(so)
+         disk[rel] = kind and { type = kind } or nil
+         assert.equal(rel, history:misfit(disk))
+      end
+      assert.is_nil(fed(false, table.unpack(log)):misfit(snapshot { a = "file" }))
+      assert.equal("no", fed(false, table.unpack(log)):misfit(snapshot { no = "file" }))
+   end)
+
    it("of several writers holds all true paths, in whatever order the logs are read", function()
       local records = {}
       for i = 1, #log, 3 do table.insert(records, 1, { log[i], log[i + 1], log[i + 2] }) end
@@ -324,6 +338,13 @@ describe("a torture run", function()
          {}, { writers = 3 }, { profile = "poll+hostile" }, { profile = "poll+initial", writers = 3 },
          { profile = "poll+filtered" }, { profile = "poll+frozen", freeze = 50 },
       } do
+         assert.is_nil(explain(run(standin, more).failure))
+      end
+   end)
+
+   it("has the log of a single writer be the disk, where names of one file are renamed onto each other", function()
+      for _, seed in ipairs { 28, 35 } do
+         local more = { seed = seed, ops = 700, entries = 60, profile = "poll+renames" }
          assert.is_nil(explain(run(standin, more).failure))
       end
    end)

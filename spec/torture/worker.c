@@ -531,18 +531,33 @@ static bool do_remove(Entry *entry)
 	return !failed;
 }
 
+static ino_t inode_of(Entry *parent, const char *name)
+{
+	Path path;
+	struct stat status;
+
+	return lstat(path_of(&path, parent, name), &status) < 0 ? 0 : status.st_ino;
+}
+
+/* Renaming one name of a file onto another of it does nothing, and succeeds: both names stay. */
 static Entry *do_rename(Entry *entry, Entry *parent, const char *name)
 {
 	Path from, to;
 	char kept[NAME_ROOM];
+	ino_t there;
+	bool same;
 
 	if (!entry->parent || is_below(parent, entry))
 		return NULL;
+	there = inode_of(parent, name);
+	same = there && there == inode_of(entry, NULL);
 	if (rename(path_of(&from, entry, NULL), path_of(&to, parent, name)) < 0) {
 		doubt(entry);
 		doubt(parent);
 		return NULL;
 	}
+	if (same)
+		return entry;
 	log_text("m");
 	log_path(entry, NULL);
 	log_path(parent, name);
@@ -603,14 +618,6 @@ static void do_remove_tree(Entry *entry)
 		remove_below(entry);
 	else
 		do_remove(entry);
-}
-
-static ino_t inode_of(Entry *parent, const char *name)
-{
-	Path path;
-	struct stat status;
-
-	return lstat(path_of(&path, parent, name), &status) < 0 ? 0 : status.st_ino;
 }
 
 /* Operations of the table: each does one thing that people or programs do. */
