@@ -411,6 +411,22 @@ describe("exchanges", function()
       s:check()
    end)
 
+   it("of directories with a name in doubt tell no path that never was", function()
+      local s = scene.new()
+      helper.write(s.R .. "/a/deep/f", "1")
+      helper.write(s.R .. "/d/x/f", "2")
+      helper.write(s.O .. "/y/f", "3")
+      s:watch()
+      -- As above; what follows is said by the watch of what was `a`.
+      assert(probe.exchange(s.O .. "/y", s.R .. "/d/x"))
+      helper.rename(s.R .. "/d", s.R .. "/e")
+      assert(probe.exchange(s.R .. "/a", s.R .. "/e/x"))
+      helper.write(s.R .. "/e/x/new", "")
+      helper.write(s.R .. "/e/x/deep/new", "")
+      for _, line in ipairs(s:events()) do assert.is_nil(line:match " a/new" or line:match " a/deep/new", line) end
+      s:check()
+   end)
+
    it("with what is outside are a delete and a create in one", function()
       local s = scene.new()
       helper.write(s.R .. "/a", "1")

@@ -451,6 +451,23 @@ static void before_move(Tree *tree, const Node *node, Dir *to, const Record *rec
 		tree_before_move(tree, dir_of(node), to, record->name, record->name_length);
 }
 
+/* Where the first rename met something that nobody knew, the second one, which undoes it, brought that here, and the
+ * directory stayed: moved back in the index it would tell what happens below it under a path that never was. Where the
+ * disk shows it at neither place, it is found anew. False where it is back indeed. */
+static bool apply_crossed(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, const Pair *pair)
+{
+	if (!node_is_dir(node) || node->ino == 0)
+		return false;
+	FileInfo at_to = look_at(tree, to_dir, pair->to.name, pair->to.name_length);
+	if (is_node(&at_to, node))
+		return false;
+	FileInfo at_from = look_at(tree, from_dir, pair->from.name, pair->from.name_length);
+	if (!is_node(&at_from, node))
+		apply_delete(tree, from_dir, &pair->from);
+	apply_moved_in(tree, to_dir, &pair->to);
+	return true;
+}
+
 static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 {
 	Told like = like_of(&pair->to);
@@ -458,11 +475,12 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 	Node *node = find(from_dir, &pair->from), *old = find(to_dir, &pair->to);
 	bool fits = node != NULL && node_is_dir(node) == is_dir_record(&pair->to) &&
 		keeps_order(node, to_dir, old, from_dir);
-	if (!fits || is_last_undone(tree, from_dir, to_dir, pair)) {
+	bool undone = is_last_undone(tree, from_dir, to_dir, pair);
+	if (!fits || undone) {
 		mend(tree, from_dir);
 		mend(tree, to_dir);
 	}
-	if (!fits)
+	if (!fits || (undone && apply_crossed(tree, from_dir, node, to_dir, pair)))
 		return;
 	if (old != NULL && pair->reversed_next &&
 		is_exchange(tree, from_dir, node, to_dir, old, pair)) {
