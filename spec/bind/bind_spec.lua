@@ -67,7 +67,7 @@ describe("a handler", function()
          local left = 3
          local b = box(false, function(value)
             io.write("<", value, " ")
-            moonwatch.sleep((4 - value) / 100)
+            while value < left do moonwatch.sleep(0.001) end
             io.write(value, "> ")
             left = left - 1
          end)

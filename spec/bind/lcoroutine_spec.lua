@@ -141,19 +141,17 @@ describe("moonwatch.coroutine", function()
    end)
 
    it("is not woken by a stranger who resumes it", function()
-      local generator
+      local channel, generator = moonwatch.channel(), nil
       moonwatch.run(function()
          local task = moonwatch.spawn(function()
-            generator = co.create(function()
-               moonwatch.sleep(0.01)
-               return "slept"
-            end)
+            generator = co.create(function() return channel:get() end)
             return co.resume(generator)
          end)
          moonwatch.sleep(0)
          assert.same({ true }, { co.resume(generator) })
          assert.same({ true }, { coroutine.resume(generator) })
-         assert.same({ true, true, "slept" }, { task:join(5) })
+         channel:put "value"
+         assert.same({ true, true, "value" }, { task:join(5) })
       end)
    end)
 end)

@@ -582,16 +582,22 @@ describe("an inotify object", function()
       it("let a delay gather a burst, and skip it where some wait already", function()
          local inotify = open()
          assert(inotify:add(dir, "create"))
-         moonwatch.spawn(function()
+         local at = {}
+         local writer = moonwatch.spawn(function()
             for i = 1, 5 do
                moonwatch.sleep(0.01)
                helper.write(dir .. "/" .. i)
+               at[i] = moonwatch.now()
             end
          end)
          local start = moonwatch.now()
-         assert.same({ "create 1", "create 2", "create 3", "create 4", "create 5" }, told((inotify:read(10, 0.5))))
-         local took = moonwatch.now() - start
-         assert.is_true(took >= 0.5)
+         local list = told((inotify:read(10, 0.5)))
+         assert.is_true(moonwatch.now() - start >= 0.5)
+         assert.is_true(writer:join())
+         -- On a busy machine the last of them may come too late.
+         for i, line in ipairs(list) do assert.equal("create " .. i, line) end
+         for i = #list + 1, 5 do assert.is_true(at[i] - at[1] >= 0.5) end
+         for _ = #list + 1, 5 do assert(inotify:get(10)) end
          helper.write(dir .. "/6")
          start = moonwatch.now()
          assert.same({ "create 6" }, told((inotify:read(10, 5))))
@@ -603,7 +609,7 @@ describe("an inotify object", function()
          assert(inotify:add(dir, "create"))
          local list = run(function()
             moonwatch.spawn(function() helper.write(dir .. "/a") end)
-            return (inotify:read(0.1, 20))
+            return (inotify:read(0.5, 20))
          end)
          assert.same({ "create a" }, told(list))
       end)
@@ -921,7 +927,7 @@ describe("an inotify object", function()
          local inotify = open()
          local seen = {}
          assert(inotify:add(dir, "create", function(event)
-            if event.name == "1" then moonwatch.sleep(0.05) end
+            while event.name == "1" and #seen < 2 do moonwatch.sleep(0.001) end
             seen[#seen + 1] = event.name
          end))
          for i = 1, 3 do helper.write(dir .. "/" .. i) end

@@ -7,32 +7,41 @@ local errno = moonwatch.errno
 describe("sleep", function()
    helper.leaves_nothing()
 
-   it("lasts as long as it is told, on the monotonic clock, within a millisecond or so", function()
+   it("lasts as long as it is told, on the monotonic clock", function()
       local before = moonwatch.now()
       assert.is_true(moonwatch.sleep(0.02))
       assert.is_true(moonwatch.now() - before >= 0.02)
-      local shortest = math.huge
-      for _ = 1, 20 do
-         before = moonwatch.now()
+   end)
+
+   it("may last less than a millisecond", function()
+      helper.eventually(function() -- a busy machine makes the most of them longer
+         local before = moonwatch.now()
          moonwatch.sleep(0.0002)
-         shortest = math.min(shortest, moonwatch.now() - before)
-      end
-      assert.is_true(shortest >= 0.0002 and shortest < 0.001, shortest)
+         local took = moonwatch.now() - before
+         assert.is_true(took >= 0.0002)
+         return took < 0.001
+      end)
    end)
 
    it("of many tasks ends in the order of their deadlines", function()
-      local order, expected, start = {}, {}, moonwatch.now() + 0.02
+      local begun, ended = {}, {}
+      local function nap(i) return (1 + i * 37 % 200) / 10000 end
       for i = 1, 200 do
-         local nap = (i * 37 % 200) / 10000
          moonwatch.spawn(function()
-            moonwatch.sleep(start + nap - moonwatch.now())
-            order[#order + 1] = nap
+            begun[i] = moonwatch.now()
+            moonwatch.sleep(nap(i))
+            ended[#ended + 1] = i
          end)
-         expected[i] = nap
       end
+      moonwatch.spawn(function() begun[201] = moonwatch.now() end)
       moonwatch.run()
-      table.sort(expected)
-      assert.same(expected, order)
+      assert.equal(200, #ended)
+      -- A deadline was set between the beginning of its task and that of the next one.
+      local latest = 0
+      for _, i in ipairs(ended) do
+         assert.is_true(begun[i + 1] + nap(i) >= latest)
+         latest = math.max(latest, begun[i] + nap(i))
+      end
    end)
 
    it("takes no wrong time", function()
@@ -46,21 +55,22 @@ describe("an interval", function()
    helper.leaves_nothing()
 
    it("ticks, and gives missed ticks as one value, without drifting", function()
-      local start = moonwatch.now()
+      local before, ticks = moonwatch.now(), 0
       local interval <close> = moonwatch.interval(0.01)
-      assert.same({ nil, "timeout", errno.ETIMEDOUT }, { interval:get(0) })
-      local ticks = interval:get()
-      assert.is_true(moonwatch.now() - start >= 0.01)
-      while moonwatch.now() - start < 0.055 do moonwatch.sleep(0.001) end
-      local missed = interval:get(0)
-      ticks = ticks + missed
-      assert.is_true(missed >= 2)
-      for count in interval:each() do
-         ticks = ticks + count
-         if ticks >= 8 then break end
+      local after = moonwatch.now()
+      -- The next value: with it all ticks that were due when it was asked for have come, and none that is not due yet.
+      local function take(timeout)
+         local asked = moonwatch.now()
+         local count = interval:get(timeout)
+         ticks = ticks + (count or 0)
+         assert.is_true(ticks >= (asked - after) // 0.01 - 1 and ticks <= (moonwatch.now() - before) / 0.01 + 0.001)
+         return count
       end
-      local elapsed = moonwatch.now() - start
-      assert.is_true(ticks <= elapsed / 0.01 + 0.001 and ticks > elapsed / 0.01 - 1.5)
+      assert.is_true(take() >= 1)
+      local start = moonwatch.now()
+      while moonwatch.now() - start < 0.045 do moonwatch.sleep(0.001) end
+      assert.is_true(take(0) >= 3)
+      repeat take() until ticks >= 8
    end)
 
    it("gives each tick to one of those who wait", function()
