@@ -49,6 +49,7 @@ enum { FAN_OUT = 10, PATH_LENGTH = 4096 };
 
 typedef struct Consumer {
 	pid_t pid;
+	int in; /* nothing comes, and no end: whoever reads waits until it is killed */
 	FILE *out;
 	clockid_t clock;
 } Consumer;
@@ -140,18 +141,21 @@ static void wait_for_rest(clockid_t clock)
 
 static Consumer start_consumer(char **argv)
 {
-	int ends[2];
+	int ends[2], silence[2];
 	Consumer consumer;
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0 || pipe2(silence, O_CLOEXEC) < 0)
 		die("pipe");
 	consumer.pid = fork();
 	if (consumer.pid == 0) {
+		dup2(silence[0], STDIN_FILENO);
 		dup2(ends[1], STDOUT_FILENO);
 		execvp(argv[0], argv);
 		die(argv[0]);
 	}
 	const char *ready = getenv("READY");
 	close(ends[1]);
+	close(silence[0]);
+	consumer.in = silence[1];
 	consumer.out = fdopen(ends[0], "r");
 	if (clock_getcpuclockid(consumer.pid, &consumer.clock) != 0)
 		die("clock of the consumer");
@@ -166,6 +170,7 @@ static void end_consumer(Consumer *consumer)
 {
 	kill(consumer->pid, SIGKILL);
 	waitpid(consumer->pid, NULL, 0);
+	close(consumer->in);
 	fclose(consumer->out);
 }
 
