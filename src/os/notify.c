@@ -71,7 +71,8 @@ SAME(MOVE);
 SAME(ALL_EVENTS);
 
 static_assert(NOTIFY_RECORD_SIZE == sizeof(struct inotify_event), "a record's head");
-static_assert(NOTIFY_BUFFER_SIZE > NOTIFY_RECORD_SIZE + NAME_MAX + 1, "room for any record");
+static_assert(NOTIFY_LARGEST_RECORD == NOTIFY_RECORD_SIZE + NAME_MAX + 1, "the longest name");
+static_assert(NOTIFY_BUFFER_SIZE > NOTIFY_LARGEST_RECORD, "room for any record");
 
 const NotifyFlag notify_flags[NOTIFY_FLAG_COUNT] = {
 	{"access", NOTIFY_ACCESS, false},

@@ -52,6 +52,8 @@
 enum {
 	NOTIFY_BUFFER_SIZE = 65536, /* a whole burst per system call; never smaller than one record */
 	NOTIFY_RECORD_SIZE = 16,    /* of a record without a name */
+	/* ... and with the longest: a read that leaves as much of its buffer has left nothing in the kernel. */
+	NOTIFY_LARGEST_RECORD = NOTIFY_RECORD_SIZE + 256,
 };
 
 /* A flag and its name in lower case. Single bits in their order, then the sets. */

@@ -588,15 +588,16 @@ static ssize_t read_records(Hub *hub)
 	int room = make_room(hub);
 	if (room < 0)
 		return room;
-	ssize_t length = notify_read(hub->fd, hub->buffer + hub->end, hub->size - hub->end);
+	size_t space = hub->size - hub->end;
+	ssize_t length = notify_read(hub->fd, hub->buffer + hub->end, space);
+	bool emptied = length >= 0 && space - (size_t)length >= NOTIFY_LARGEST_RECORD;
+	hub->emptied = emptied ? stamp : 0;
 	if (length > 0) {
 		if (hub->end == hub->start)
 			hub->stamp = stamp;
 		hub->end += (size_t)length;
 		hub->read_at = hub->now;
 		hub->read_wall = seconds(CLOCK_REALTIME);
-	} else if (length == 0 && hub->start == hub->end) {
-		hub->drained = stamp;
 	}
 	return length;
 }
@@ -675,9 +676,11 @@ int hub_step(Hub *hub, double now)
 	if (length < 0)
 		return (int)length;
 	hand_on_all(hub);
+	if (hub->emptied != 0 && hub->start == hub->end)
+		hub->drained = hub->emptied;
 	for (List *link = hub->trees.next; link != &hub->trees; link = link->next)
 		tree_rest_trail(list_item(link, Tree, link));
-	return length > 0;
+	return hub->emptied == 0;
 }
 
 double hub_deadline(const Hub *hub)

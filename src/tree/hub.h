@@ -91,7 +91,8 @@ struct Hub {
 	double read_at;       /* monotonic, when the newest records were read */
 	double read_wall;     /* the same in seconds since 1970 */
 	int64_t stamp;        /* file clock before the newest read */
-	int64_t drained;      /* file clock before a look that found nothing left */
+	int64_t emptied;      /* the same where that read left nothing in the kernel, else 0 */
+	int64_t drained;      /* file clock before a look after which nothing was left, here or there */
 	int64_t clock_offset; /* file clock less time since boot, when last sampled */
 	int64_t clock_last;   /* time since boot then, in microseconds */
 	int64_t twice_low,
