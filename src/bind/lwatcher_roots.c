@@ -419,7 +419,7 @@ static int prune(Watcher *watcher, const Paths *paths)
 	int error = key != NULL ? border_remove(&view->border, key->bytes) : -ENOMEM;
 	text_free(key);
 	if (error == 0 && spot.node != NULL)
-		view_reconsider_entry(view, spot.node->parent, spot.node, true);
+		view_reconsider_entry(view, spot_parent(&spot), spot.node, true);
 	return error;
 }
 

@@ -111,7 +111,7 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 
 static bool is_top(const Dir *dir)
 {
-	return dir->entry.parent == NULL;
+	return dir->parent == NULL;
 }
 
 static bool is_obeyed_here(const Ignored *ignored, const Dir *dir, size_t index)
@@ -176,8 +176,8 @@ void ignored_watch_singles(const Ignored *ignored, const Dir *top, int fd)
 
 static Dir *top_of(Dir *dir)
 {
-	while (dir->entry.parent != NULL)
-		dir = dir->entry.parent;
+	while (dir->parent != NULL)
+		dir = dir->parent;
 	return dir;
 }
 
@@ -207,7 +207,7 @@ static const Pattern *patterns_at(void *context, size_t level)
 	const Ask *ask = context;
 	const Dir *dir = ask->dir;
 	for (; level > 0 && !is_top(dir); level--)
-		dir = dir->entry.parent;
+		dir = dir->parent;
 	const IgnoredDir *known = find(ask->ignored, dir);
 	if (known == NULL)
 		return NULL;

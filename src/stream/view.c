@@ -704,14 +704,15 @@ void view_reconsider_entry(View *view, Dir *dir, Node *node, bool silently)
 	view->muted = muted;
 }
 
-/* The entry that a root is in the root around it. */
-static Node *entry_of(const Root *root)
+/* The entry that a root is in the root around it, and the directory that holds it. */
+static Node *entry_of(const Root *root, Dir **parent)
 {
 	Dir *dir = root->outer->top;
 	const char *rel = path_below(root->key->bytes, root->outer->key->bytes);
 	Node *node = NULL;
 	while (dir != NULL && *rel != '\0') {
 		size_t length = strcspn(rel, "/");
+		*parent = dir;
 		node = length <= 255 ? children_find(dir, rel, length) : NULL;
 		rel += length + (rel[length] == '/');
 		dir = node != NULL && node_is_dir(node) ? dir_of(node) : NULL;
@@ -728,10 +729,11 @@ void view_set_ready(View *view)
 		if (root->ready)
 			continue;
 		root->ready = true;
-		Node *node = root->outer != NULL ? entry_of(root) : NULL;
+		Dir *parent = NULL;
+		Node *node = root->outer != NULL ? entry_of(root, &parent) : NULL;
 		view->border.active |= root->outer != NULL;
 		if (node != NULL)
-			view_reconsider_entry(view, node->parent, node, true);
+			view_reconsider_entry(view, parent, node, true);
 	}
 }
 
@@ -768,7 +770,7 @@ static void list(void *owner, Dir *dir, int fd)
 	IgnoredDir fresh;
 	if (ignored->set == NULL)
 		return;
-	if (dir->entry.parent == NULL)
+	if (dir->parent == NULL)
 		ignored_watch_singles(ignored, dir, fd);
 	if (!ignored_read(ignored, dir, fd, &fresh))
 		return;

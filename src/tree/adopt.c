@@ -21,7 +21,7 @@ static Dir *find_stale_twin(Tree *tree, const Dir *dir, const Dir *parent)
 		Dir *other = (Dir *)(void *)claim;
 		if (claim->kind != CLAIM_DIR || other == dir || other->tree != dir->tree)
 			continue;
-		if (other->entry.parent == NULL || tree_is_below(parent, other))
+		if (other->parent == NULL || tree_is_below(parent, other))
 			continue;
 		if (!trail_is_at_its_place(other))
 			return other;
@@ -118,7 +118,7 @@ void tree_before_move(Tree *tree, Dir *dir, Dir *to, const char *name, size_t le
 static Node *take_moved(
 	Tree *tree, Dir *twin, int twin_fd, Dir *parent, const DirEntry *entry, const Told *like)
 {
-	Dir *old_parent = twin->entry.parent;
+	Dir *old_parent = twin->parent;
 	if (twin->rewatch || tree->polled > 0)
 		tell_losses(tree, twin, twin_fd);
 	if (twin->rewatch)

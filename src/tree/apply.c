@@ -29,9 +29,9 @@ typedef enum Zone {
 /* Below a polled directory the index may have an old path: the rename of what lies on the way was told by nobody. */
 static bool is_misplaced(const Tree *tree, const Dir *dir)
 {
-	const Dir *above = tree->polled > 0 ? dir->entry.parent : NULL;
+	const Dir *above = tree->polled > 0 ? dir->parent : NULL;
 	while (above != NULL && !above->polled)
-		above = above->entry.parent;
+		above = above->parent;
 	return above != NULL && !trail_is_at_its_place(dir);
 }
 
@@ -99,7 +99,7 @@ static uint32_t name_hash(const Record *record)
 
 static const char *disk_name(const Dir *dir, const char *name, size_t length, char *buffer)
 {
-	if (dir->entry.parent == NULL && dir->entry.root->single)
+	if (dir->parent == NULL && dir->entry.root->single)
 		return dir->entry.root->leaf->bytes;
 	memcpy(buffer, name, length);
 	buffer[length] = '\0';
@@ -181,7 +181,7 @@ static void apply_delete(Tree *tree, Dir *dir, const Record *record)
 		tree_delete(tree, dir, node, &like);
 	else
 		mend(tree, dir);
-	if (dir->count == 0 && dir->entry.parent == NULL)
+	if (dir->count == 0 && dir->parent == NULL)
 		tree->empty_at = tree->hub->now + EMPTY_DELAY;
 }
 
@@ -326,9 +326,9 @@ static void record_self(Tree *tree, Dir *dir, const Record *record)
 {
 	Told like = like_of(record);
 	if (dir->linked && (record->mask & (NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF)))
-		mend(tree, dir->entry.parent);
+		mend(tree, dir->parent);
 	tree_raise_fate(tree, FATE_FILTERED);
-	if (dir->entry.parent != NULL)
+	if (dir->parent != NULL)
 		return;
 	if (record->mask & (NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF | NOTIFY_UNMOUNT))
 		way_doubt(dir->entry.root);
@@ -529,7 +529,7 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 void tree_watch_died(Tree *tree, Dir *dir)
 {
 	tree->watches--;
-	if (dir->entry.parent == NULL) {
+	if (dir->parent == NULL) {
 		way_doubt(dir->entry.root);
 		return;
 	}

@@ -11,7 +11,7 @@
 static bool is_ancestor(const Dir *dir, Identity wanted)
 {
 	while (dir != NULL && !(dir->dev == (uint32_t)wanted.dev && dir->entry.ino == wanted.ino))
-		dir = dir->entry.parent;
+		dir = dir->parent;
 	return dir != NULL;
 }
 
@@ -23,7 +23,7 @@ bool links_enter(const Dir *dir, int fd, const char *name, FileInfo *info)
 
 bool links_is_loop(const Dir *dir)
 {
-	return dir->entry.ino != 0 && is_ancestor(dir->entry.parent, trail_identity(dir));
+	return dir->entry.ino != 0 && is_ancestor(dir->parent, trail_identity(dir));
 }
 
 void links_note(Tree *tree, Dir *dir)

@@ -2,7 +2,7 @@
  *
  * node.h - an entry of the index: a name below a parent, never a path.
  *
- * A file costs 32 bytes and its name, a directory 96 and its name. The children of a directory are a list while they
+ * A file costs 24 bytes and its name, a directory 96 and its name. The children of a directory are a list while they
  * are few and a hash table when they are many. Nodes come from the tree's pool and are freed through it.
  */
 #ifndef MOONWATCH_TREE_NODE_H
@@ -31,7 +31,6 @@ struct Node {
 		Node *next;        /* in the parent's list or bucket */
 		struct Root *root; /* of a top directory */
 	};
-	Dir *parent;  /* NULL for a top directory */
 	uint64_t ino; /* 0: not known (learned from a record) */
 	uint64_t
 		told : 48; /* when its content was last told (hub.h); in polled directories a signature */
@@ -81,6 +80,7 @@ struct Dir {
 	uint32_t dev;
 	uint64_t listed_from; /* records up to here are part of the last listing */
 	uint64_t listed_to;   /* records up to here may be part of it */
+	Dir *parent;          /* NULL for a top directory */
 	Node entry;
 };
 

@@ -385,12 +385,12 @@ static void scan_failed(Tree *tree, Dir *dir, int error)
 		return;
 	}
 	dir->rewatch = true;
-	if (dir->entry.parent == NULL) {
+	if (dir->parent == NULL) {
 		dir->entry.root->check = tree->checks = true;
 	} else if (tree->hub->done < hub_position(tree->hub)) {
 		work_wait_for_records(tree, dir);
 	} else {
-		tree_scan_later(tree, dir->entry.parent, 0);
+		tree_scan_later(tree, dir->parent, 0);
 	}
 }
 

@@ -62,6 +62,11 @@ bool spot_find(const Tree *tree, const char *path, const char *absolute, Spot *s
 	return true;
 }
 
+Dir *spot_parent(const Spot *spot)
+{
+	return node_is_dir(spot->node) ? dir_of(spot->node)->parent : spot->dir;
+}
+
 Root *spot_root(const Tree *tree, const char *path, const char *absolute)
 {
 	for (size_t i = 0; i < tree->root_count; i++) {

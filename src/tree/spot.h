@@ -17,6 +17,7 @@ typedef struct Spot {
 
 /* `path` as events give it, and the same absolute and clean. False: no root is at or above it. */
 bool spot_find(const Tree *tree, const char *path, const char *absolute, Spot *spot);
+Dir *spot_parent(const Spot *spot); /* the directory that holds its node */
 /* The root at exactly this place, or NULL. */
 Root *spot_root(const Tree *tree, const char *path, const char *absolute);
 

@@ -42,13 +42,13 @@ static int open_top(const Root *root)
 static Text *relative_path(const Dir *dir)
 {
 	size_t length = 0;
-	for (const Dir *d = dir; d->entry.parent != NULL; d = d->entry.parent)
+	for (const Dir *d = dir; d->parent != NULL; d = d->parent)
 		length += d->entry.name_length + 1u;
 	Text *path = text_new(length - 1);
 	if (path == NULL)
 		return NULL;
 	size_t at = length - 1;
-	for (const Dir *d = dir; d->entry.parent != NULL; d = d->entry.parent) {
+	for (const Dir *d = dir; d->parent != NULL; d = d->parent) {
 		at -= d->entry.name_length;
 		memcpy(path->bytes + at, node_name(&d->entry), d->entry.name_length);
 		if (at > 0)
@@ -61,7 +61,7 @@ static Text *relative_path(const Dir *dir)
 int trail_open_whole(const Dir *dir)
 {
 	int top = open_top(tree_root_of(dir));
-	if (top < 0 || dir->entry.parent == NULL)
+	if (top < 0 || dir->parent == NULL)
 		return top;
 	Text *path = relative_path(dir);
 	bool follow = tree_root_of(dir)->tree->options.follow;
@@ -101,7 +101,7 @@ int trail_prove(Dir *dir, int fd)
 
 static int open_on_trail(Tree *tree, Dir *dir)
 {
-	const Dir *parent = dir->entry.parent;
+	const Dir *parent = dir->parent;
 	while (tree->trail_depth > 0 && tree->trail_dirs[tree->trail_depth - 1] != parent)
 		close(tree->trail_fds[--tree->trail_depth]);
 	if (tree->trail_depth > 0)

@@ -201,19 +201,20 @@ uint64_t tree_end_first_look(Tree *tree)
 
 Root *tree_root_of(const Dir *dir)
 {
-	while (dir->entry.parent != NULL)
-		dir = dir->entry.parent;
+	while (dir->parent != NULL)
+		dir = dir->parent;
 	return dir->entry.root;
 }
 
 /* Is this node at the end of the path, and are its parents before it? */
-static bool leads_to(const char *rel, size_t length, const Node *node)
+static bool leads_to(const char *rel, size_t length, const Dir *parent, const Node *node)
 {
 	while (length >= node->name_length &&
 		memcmp(rel + length - node->name_length, node_name(node), node->name_length) == 0) {
 		length -= node->name_length;
-		node = &node->parent->entry;
-		if (node->parent == NULL)
+		node = &parent->entry;
+		parent = parent->parent;
+		if (parent == NULL)
 			return length == 0;
 		if (length == 0 || rel[--length] != '/')
 			return false;
@@ -227,7 +228,7 @@ Root *tree_root_at(const Tree *tree, const Dir *parent, const Node *node)
 	for (size_t i = 0; i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
 		const char *rel = path_below(root->key->bytes, outer->key->bytes);
-		if (root->outer == outer && rel != NULL && leads_to(rel, strlen(rel), node))
+		if (root->outer == outer && rel != NULL && leads_to(rel, strlen(rel), parent, node))
 			return root;
 	}
 	return NULL;
@@ -236,7 +237,7 @@ Root *tree_root_at(const Tree *tree, const Dir *parent, const Node *node)
 bool tree_is_below(const Dir *dir, const Dir *ancestor)
 {
 	while (dir != NULL && dir != ancestor)
-		dir = dir->entry.parent;
+		dir = dir->parent;
 	return dir != NULL;
 }
 
@@ -247,9 +248,9 @@ static Text *top_path(const Root *root)
 
 static Text *compose_path(Tree *tree, Dir *dir)
 {
-	if (dir->entry.parent == NULL)
+	if (dir->parent == NULL)
 		return text_share(top_path(dir->entry.root));
-	Text *parent = tree_path(tree, dir->entry.parent);
+	Text *parent = tree_path(tree, dir->parent);
 	if (parent == NULL)
 		return NULL;
 	return text_join(parent->bytes, parent->length, node_name(&dir->entry), dir->entry.name_length);
@@ -421,7 +422,7 @@ void tree_empty(Tree *tree, Dir *top)
 		if (node == NULL) {
 			if (dir == top)
 				return;
-			Dir *parent = dir->entry.parent;
+			Dir *parent = dir->parent;
 			children_remove(parent, &dir->entry);
 			release(tree, &dir->entry);
 			dir = parent;

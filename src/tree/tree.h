@@ -171,7 +171,7 @@ typedef struct RootNames {
 /* The folder of a single file: one of its names counts, and what has that is not entered. */
 static inline bool dir_is_single(const Dir *dir)
 {
-	return dir->entry.parent == NULL && dir->entry.root->single;
+	return dir->parent == NULL && dir->entry.root->single;
 }
 
 /* --- life ----------------------------------------------------------------------------------------------------- */

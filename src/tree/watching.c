@@ -51,7 +51,7 @@ static int claim(Tree *tree, Dir *dir, int fd)
 	bool spent = options->most_watches > 0 && tree->watches >= options->most_watches && !had;
 	if (spent || tree->full)
 		return -ENOSPC;
-	bool alone = dir->entry.parent == NULL || dir->linked;
+	bool alone = dir->parent == NULL || dir->linked;
 	uint32_t mask = needed_mask | options->mask | (alone ? top_mask : 0);
 	int error = hub_claim(tree->hub, fd, mask, &dir->claim);
 	tree->watches += (dir->claim.wd >= 0) - (size_t)had;
