@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/escape.h"
@@ -85,6 +86,29 @@ static void print_list(int fd)
 		printf(" %d", wds[i]);
 	printf("\n");
 	free(wds);
+}
+
+/* A child's descriptors are its own, whatever the parent has under the same numbers. */
+static void show_forked(const char *folder)
+{
+	int fd = notify_open(false), status;
+	mkdir(path_of(folder, "theirs"), 0700);
+	int entry = open(folder, O_PATH | O_CLOEXEC);
+	printf("parent %d\n", notify_add_fd(fd, entry, NOTIFY_CREATE));
+	fflush(stdout);
+	pid_t child = fork();
+	if (child == 0) {
+		int other = open(path_of(folder, "theirs"), O_PATH | O_CLOEXEC);
+		dup2(other, entry);
+		printf("child %d\n", notify_add_fd(fd, entry, NOTIFY_CREATE));
+		fflush(stdout);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	touch(folder, "theirs/a");
+	print_records(fd);
+	close(entry);
+	close(fd);
 }
 
 static void show_list(const char *folder)
@@ -185,6 +209,7 @@ int main(int argc, char **argv)
 	} situations[] = {
 		{"records", show_records},
 		{"pinned", show_pinned},
+		{"forked", show_forked},
 		{"list", show_list},
 		{"bytes", show_bytes},
 		{"limits", show_limits},

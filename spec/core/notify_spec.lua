@@ -22,6 +22,10 @@ describe("an inotify descriptor", function()
          show "pinned")
    end)
 
+   it("watches in a forked process what that one's descriptors mean", function()
+      assert.equal("parent 1\nchild 2\n2 100 a\n", show "forked")
+   end)
+
    it("lists the watches that the kernel has", function()
       assert.equal("0:\n0: 1 2 3 10 20 30 40\n", show "list")
    end)

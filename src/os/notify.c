@@ -10,7 +10,7 @@
  * users per descriptor and sets the union. IN_MASK_CREATE tells (EEXIST) before it is too late;
  * IN_MASK_ADD alone changes nothing and is a look-up. b) The mask of a watch cannot be changed by
  * its descriptor, only by a path, which may mean another inode by now. Whoever changes one pins the
- * inode first (O_PATH), looks which descriptor it has, and then adds through /proc/self/fd:
+ * inode first (O_PATH), looks which descriptor it has, and then adds through /proc/PID/fd:
  * notify_add_fd. c) Records name a descriptor and one component, never a path, never an inode: by
  * the time a record is read the name may mean something else. Nothing here looks at the disk. d) An
  * overflow is a record with descriptor -1, which no table holds; and what was lost may include the
@@ -127,19 +127,38 @@ int notify_add(int fd, const char *path, uint32_t mask)
 	return wd < 0 ? -errno : wd;
 }
 
+enum { FOLDER_ROOM = 32, DIGITS = 10 };
+
+/* "/proc/PID/fd/", by the number that /proc itself has for us: following its link `self` for each watch would cost a
+ * sixth of adding it. A process that was forked asks again. */
+static const char *folder_of_fds(void)
+{
+	static _Thread_local char folder[FOLDER_ROOM];
+	static _Thread_local pid_t asked_as;
+	pid_t pid = getpid();
+	if (pid != asked_as) {
+		char number[DIGITS + 1];
+		ssize_t length = readlink("/proc/self", number, sizeof number - 1);
+		number[length > 0 ? length : 0] = '\0';
+		snprintf(folder, sizeof folder, "/proc/%s/fd/", length > 0 ? number : "self");
+		asked_as = pid;
+	}
+	return folder;
+}
+
 int notify_add_fd(int fd, int entry, uint32_t mask)
 {
-	static const char folder[] = "/proc/self/fd/";
-	enum { FOLDER_LENGTH = sizeof folder - 1, DIGITS = 10 };
-	char path[FOLDER_LENGTH + DIGITS + 1];
+	const char *folder = folder_of_fds();
+	size_t folder_length = strlen(folder);
+	char path[FOLDER_ROOM + DIGITS + 1];
 	char *start = path + sizeof path;
 	*--start = '\0';
 	unsigned rest = (unsigned)entry;
 	do
 		*--start = (char)('0' + rest % 10);
 	while ((rest /= 10) > 0);
-	start -= FOLDER_LENGTH;
-	memcpy(start, folder, FOLDER_LENGTH);
+	start -= folder_length;
+	memcpy(start, folder, folder_length);
 	return notify_add(fd, start, mask);
 }
 

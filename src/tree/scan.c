@@ -302,10 +302,12 @@ static int list_all(Scan *scan)
 		scan->tree->sink.list(scan->tree->sink.owner, scan->dir, scan->fd);
 	/* Records that are part of this listing will be dropped: what they say of contents is found by comparing. */
 	scan->compare |= !scan->dir->listed || scan->to != scan->begin;
+	bool knew = scan->dir->count > 0;
 	listing->position = 0;
 	while (dir_list_next(listing, &entry))
 		found(scan, &entry);
-	drop_unseen(scan);
+	if (knew)
+		drop_unseen(scan);
 	return 0;
 }
 
