@@ -768,8 +768,6 @@ static void list(void *owner, Dir *dir, int fd)
 	View *view = owner;
 	Ignored *ignored = &view->border.ignored;
 	IgnoredDir fresh;
-	if (ignored->set == NULL)
-		return;
 	if (dir->parent == NULL)
 		ignored_watch_singles(ignored, dir, fd);
 	if (!ignored_read(ignored, dir, fd, &fresh))
@@ -819,7 +817,7 @@ TreeSink view_sink(View *view)
 		.tell = tell,
 		.enter = enters,
 		.leave = leave,
-		.list = list,
+		.list = view->border.ignored.set != NULL ? list : NULL,
 		.forget = forget,
 	};
 }

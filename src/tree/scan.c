@@ -26,8 +26,10 @@ enum { LISTINGS_MOST = 8 };
 
 typedef struct Scan {
 	Tree *tree;
-	bool again; /* something was left to the next scan */
-	bool tells; /* what is found */
+	bool again;  /* something was left to the next scan */
+	bool tells;  /* what is found */
+	bool proven; /* the directory was at its place after it was listed */
+	int error;   /* -ESTALE: it was not; nothing has been changed */
 	Dir *dir;
 	int fd;
 	bool compare;      /* contents changed since they were told are told */
@@ -53,6 +55,17 @@ static void sign(const Scan *scan, Node *node, const char *name)
 	FileInfo info;
 	if (scan->dir->polled && dir_look(scan->fd, name, &info) == 0)
 		node->told = signature(&info) & TOLD_MASK;
+}
+
+/* What is told must have existed under the path that is told: so once it is listed, and before the first difference is
+ * told, the directory must still be where the index has it. Most have no difference when all are looked through. */
+static bool may_tell(Scan *scan)
+{
+	if (scan->tells && !scan->proven && scan->error == 0) {
+		scan->proven = trail_is_at_its_place(scan->dir);
+		scan->error = scan->proven ? 0 : -ESTALE;
+	}
+	return scan->error == 0;
 }
 
 /* False: it is left to the next listing. */
@@ -98,6 +111,8 @@ static void compare_file(Scan *scan, Node *node, const char *name)
 	if (dir_look(scan->fd, name, &info) < 0)
 		return;
 	bool changed = content_changed(scan, node, &info);
+	if (changed && !may_tell(scan))
+		return;
 	if (scan->dir->polled)
 		node->told = signature(&info) & TOLD_MASK;
 	else
@@ -120,6 +135,8 @@ static void sign_or_stamp(const Scan *scan, Node *node, const char *name)
 static void found_file(Scan *scan, Node *node, const DirEntry *entry)
 {
 	bool other = node->ino != 0 && node->ino != entry->ino;
+	if (other && !may_tell(scan))
+		return;
 	node->ino = entry->ino;
 	if (node->type == TYPE_UNKNOWN)
 		node->type = entry->type & 7u;
@@ -174,6 +191,8 @@ static void found_dir(Scan *scan, Node *node, const DirEntry *entry)
 	Dir *dir = dir_of(node);
 	bool doubtful = node->ino != 0 && (node->ino != entry->ino || (dir->rewatch && !scan->deep));
 	if (doubtful && !is_same_dir(scan, dir)) {
+		if (!may_tell(scan))
+			return;
 		tree_delete(scan->tree, scan->dir, node, &scan->like);
 		found_new(scan, entry);
 		return;
@@ -233,6 +252,8 @@ static void found(Scan *scan, DirEntry *entry)
 {
 	resolve(scan, entry);
 	Node *node = children_find(scan->dir, entry->name, entry->name_length);
+	if ((node == NULL || differs_in_type(node, entry)) && !may_tell(scan))
+		return;
 	if (node == NULL) {
 		found_new(scan, entry);
 		return;
@@ -252,7 +273,7 @@ static void drop_unseen(Scan *scan)
 	ChildCursor cursor;
 	for (Node *node = children_start(scan->dir, &cursor); node != NULL;
 		 node = children_next(scan->dir, &cursor)) {
-		if (!node->seen)
+		if (!node->seen && may_tell(scan))
 			tree_delete(scan->tree, scan->dir, node, &scan->like);
 	}
 }
@@ -282,8 +303,6 @@ static int read_names(Scan *scan)
 	return dir->listed && !dir->rewatch ? -EAGAIN : 0;
 }
 
-/* What is told must have existed under the path that is told: so after the listing the directory must still be where
- * the index has it. */
 static int list_all(Scan *scan)
 {
 	DirListing *listing = &scan->tree->hub->listing;
@@ -294,27 +313,28 @@ static int list_all(Scan *scan)
 	bool watchful = !tree_looks_first(scan->tree);
 	if (scan->captured && watchful && hub_heard_of_directories(scan->tree->hub, scan->begin))
 		return -EAGAIN;
-	if (scan->tells && !trail_is_at_its_place(scan->dir))
-		return -ESTALE;
+	if (scan->captured && !may_tell(scan))
+		return scan->error;
 	if (scan->tree->ready && !hub_caught_up(scan->tree->hub) && contradicts(scan))
 		return -EAGAIN;
-	if (scan->tree->sink.list != NULL)
+	if (scan->tree->sink.list != NULL && may_tell(scan))
 		scan->tree->sink.list(scan->tree->sink.owner, scan->dir, scan->fd);
 	/* Records that are part of this listing will be dropped: what they say of contents is found by comparing. */
 	scan->compare |= !scan->dir->listed || scan->to != scan->begin;
 	bool knew = scan->dir->count > 0;
 	listing->position = 0;
-	while (dir_list_next(listing, &entry))
+	while (scan->error == 0 && dir_list_next(listing, &entry))
 		found(scan, &entry);
-	if (knew)
+	if (scan->error == 0 && knew)
 		drop_unseen(scan);
-	return 0;
+	return scan->error;
 }
 
 /* The listing of a single file is a look at its name. */
 static int look_single(Scan *scan, const Root *root)
 {
 	FileInfo info;
+	scan->proven = true; /* by name alone */
 	int error = dir_look(scan->fd, root->leaf->bytes, &info);
 	if (error == -ENOENT) {
 		drop_unseen(scan);
