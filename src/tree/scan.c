@@ -252,17 +252,17 @@ static void found(Scan *scan, DirEntry *entry)
 {
 	resolve(scan, entry);
 	Node *node = children_find(scan->dir, entry->name, entry->name_length);
-	if ((node == NULL || differs_in_type(node, entry)) && !may_tell(scan))
+	bool fits = node != NULL && !differs_in_type(node, entry);
+	if (!fits && !may_tell(scan))
 		return;
 	if (node == NULL) {
 		found_new(scan, entry);
 		return;
 	}
 	node->seen = true;
-	bool is_dir = entry->type == TYPE_DIRECTORY;
-	if (differs_in_type(node, entry))
+	if (!fits)
 		replace(scan, node, entry);
-	else if (is_dir)
+	else if (node_is_dir(node))
 		found_dir(scan, node, entry);
 	else
 		found_file(scan, node, entry);
