@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 local helper = require "support.helper"
 local moonwatch = require "moonwatch.core"
+local misuse = helper.misuse
 
 -- A record as the kernel writes it.
 local function record(wd, mask, cookie, name)
@@ -10,17 +11,6 @@ end
 
 local function event_of(...)
    return assert(moonwatch.parse(record(...)))[1]
-end
-
-local function misuse(fn, ...)
-   local line = debug.getinfo(2, "l").currentline
-   if debug.getinfo(fn, "S").what == "C" then line = debug.getinfo(1, "l").currentline + 1 end
-   local ok, message = pcall(fn, ...)
-   assert.is_false(ok)
-   local file, at, text = message:match "^(.-):(%d+): (.*)$"
-   assert.equal("levent_spec.lua", file and file:match "[^/]+$", message)
-   assert.equal(line, tonumber(at))
-   return text
 end
 
 local FLAGS = {

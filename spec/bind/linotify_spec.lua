@@ -2,6 +2,7 @@
 local lfs = require "lfs"
 local helper = require "support.helper"
 local moonwatch = require "moonwatch.core"
+local misuse = helper.misuse
 
 local ETIMEDOUT, EPIPE, ENOENT, EEXIST, ENOTDIR, EINVAL, EMFILE = 110, 32, 2, 17, 20, 22, 24
 local ENOSPC, ENAMETOOLONG, ELOOP, ESTALE = 28, 36, 40, 116
@@ -19,17 +20,6 @@ end
 
 local function all(inotify)
    return told((inotify:read(0)))
-end
-
-local function misuse(fn, ...)
-   local line = debug.getinfo(2, "l").currentline
-   if debug.getinfo(fn, "S").what == "C" then line = debug.getinfo(1, "l").currentline + 1 end
-   local ok, message = pcall(fn, ...)
-   assert.is_false(ok)
-   local file, at, text = message:match "^(.-):(%d+): (.*)$"
-   assert.equal("linotify_spec.lua", file and file:match "[^/]+$", message)
-   assert.equal(line, tonumber(at))
-   return text
 end
 
 local function refused(errno, start, result, message, code)
@@ -835,12 +825,8 @@ describe("an inotify object", function()
 
    it("opens nothing before it is made", function()
       local result = helper.run({ helper.interpreter, script_file [[
-         local lfs = require "lfs"
-         local function count()
-            local n = 0
-            for _ in lfs.dir "/proc/self/fd" do n = n + 1 end
-            return n
-         end
+         local helper = require "support.helper"
+         local function count() return #helper.descriptors() end
          local before = count()
          local moonwatch = require "moonwatch.core"
          io.write(count() - before, " ")

@@ -200,12 +200,8 @@ end)
 describe("require", function()
    it("opens no descriptor and prints nothing", function()
       local script = [[
-         local lfs = require "lfs"
-         local function count()
-            local n = 0
-            for _ in lfs.dir "/proc/self/fd" do n = n + 1 end
-            return n
-         end
+         local helper = require "support.helper"
+         local function count() return #helper.descriptors() end
          local before = count()
          local moonwatch = require "moonwatch"
          moonwatch.spawn(function() end)

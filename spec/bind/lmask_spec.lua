@@ -1,5 +1,7 @@
 -- SPDX-License-Identifier: MIT
+local helper = require "support.helper"
 local mask = require "moonwatch.core".mask
+local misuse = helper.misuse
 
 local FLAGS = {
    ACCESS = 0x1, MODIFY = 0x2, ATTRIB = 0x4, CLOSE_WRITE = 0x8, CLOSE_NOWRITE = 0x10, OPEN = 0x20, MOVED_FROM = 0x40,
@@ -8,18 +10,6 @@ local FLAGS = {
    EXCL_UNLINK = 0x4000000, MASK_CREATE = 0x10000000, MASK_ADD = 0x20000000, ONESHOT = 0x80000000,
    CLOSE = 0x18, MOVE = 0xc0, ALL_EVENTS = 0xfff,
 }
-
--- The message of an error that must name this file and the caller's line.
-local function misuse(fn, ...)
-   local line = debug.getinfo(2, "l").currentline
-   if debug.getinfo(fn, "S").what == "C" then line = debug.getinfo(1, "l").currentline + 1 end
-   local ok, message = pcall(fn, ...)
-   assert.is_false(ok)
-   local file, at, text = message:match "^(.-):(%d+): (.*)$"
-   assert.equal("lmask_spec.lua", file and file:match "[^/]+$", message)
-   assert.equal(line, tonumber(at))
-   return text
-end
 
 describe("moonwatch.mask", function()
    it("holds every flag under the kernel's name, and the sets", function()

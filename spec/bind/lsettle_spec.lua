@@ -4,6 +4,7 @@
 
 local core = require "moonwatch.core"
 local helper = require "support.helper"
+local words = require "support.watching".changes
 
 local function event(op, rel, fields)
    local told = fields or {}
@@ -11,14 +12,6 @@ local function event(op, rel, fields)
    told.type = told.type or "file"
    if told.from_rel then told.from, told.from_root = "/r/" .. told.from_rel, "/r" end
    return told
-end
-
-local function words(batch)
-   local list = {}
-   for _, change in ipairs(batch or {}) do
-      list[#list + 1] = change.op .. " " .. (change.from_rel and change.from_rel .. " -> " or "") .. change.rel
-   end
-   return table.concat(list, ", ")
 end
 
 describe("a settled change", function()

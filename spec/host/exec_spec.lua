@@ -4,6 +4,13 @@
 
 local helper = require "support.helper"
 
+-- A fresh folder with a folder "in" to be watched.
+local function folder()
+   local dir = helper.folder()
+   helper.mkdir(dir .. "/in")
+   return dir
+end
+
 local function start(dir, ...)
    local program = helper.start({ helper.host, "exec", "--settle", "0.02", ... }, { cwd = dir })
    program:wait_for "watching %d+ director"
@@ -16,8 +23,7 @@ end
 
 describe("moonwatch exec", function()
    it("runs the command on each change", function()
-      local dir = helper.folder()
-      helper.mkdir(dir .. "/in")
+      local dir = folder()
       local program = start(dir, "in", "--", "echo", "changed")
       helper.write(dir .. "/in/a", "")
       program:wait_for "changed\n"
@@ -29,8 +35,7 @@ describe("moonwatch exec", function()
 
    it("gives the command's own status with --once", function()
       for command, status in pairs { ["exit 0"] = 0, ["exit 7"] = 7, ["kill -9 $$"] = 137 } do
-         local dir = helper.folder()
-         helper.mkdir(dir .. "/in")
+         local dir = folder()
          local program = start(dir, "--once", "in", "--", "sh", "-c", command)
          helper.write(dir .. "/in/a", "")
          assert.equal(status, program:wait().status, command)
@@ -52,8 +57,7 @@ describe("moonwatch exec", function()
    end)
 
    it("has one argument per path for {paths}, whatever the names hold", function()
-      local dir = helper.folder()
-      helper.mkdir(dir .. "/in")
+      local dir = folder()
       local program = start(dir, "--once", "in", "--", "printf", "<%s>", "{paths}")
       local names = { "$(touch x)", "-rf", "a b", "q'\"", "x\ny" }
       for _, name in ipairs(names) do helper.write(dir .. "/in/" .. name, "") end
@@ -67,8 +71,7 @@ describe("moonwatch exec", function()
    end)
 
    it("runs once for each path with --each", function()
-      local dir = helper.folder()
-      helper.mkdir(dir .. "/in")
+      local dir = folder()
       local program = start(dir, "--each", "in", "--", "echo", "{name}", "{stem}", "{ext}", "{op}")
       helper.write(dir .. "/in/a.txt", "")
       program:wait_for "a.txt a txt create\n"
@@ -86,8 +89,7 @@ describe("moonwatch exec", function()
    end)
 
    it("restarts a running command with --busy restart, by its signal", function()
-      local dir = helper.folder()
-      helper.mkdir(dir .. "/in")
+      local dir = folder()
       local program = start(dir, "--start", "--busy", "restart", "--signal", "HUP", "in", "--",
          "sh", "-c", "trap 'echo told; exit' HUP; echo begin; while :; do sleep 0.01; done")
       program:wait_for "begin\n"
@@ -98,8 +100,7 @@ describe("moonwatch exec", function()
    end)
 
    it("sends a running command a signal with --busy signal", function()
-      local dir = helper.folder()
-      helper.mkdir(dir .. "/in")
+      local dir = folder()
       local program = start(dir, "--start", "--busy", "signal", "--signal", "USR1", "in", "--",
          "sh", "-c", "trap 'echo told' USR1; echo begin; while :; do sleep 0.01; done")
       program:wait_for "begin\n"
@@ -163,8 +164,7 @@ describe("moonwatch exec on a terminal", function()
    end
 
    it("runs now at a space, and ends with 0 at q", function()
-      local dir = helper.folder()
-      helper.mkdir(dir .. "/in")
+      local dir = folder()
       local program, keys = on_terminal(dir, "in", "--", "echo", "ran")
       program:wait_for "watching"
       keys:write " "
@@ -177,8 +177,7 @@ describe("moonwatch exec on a terminal", function()
    end)
 
    it("clears the screen before each run with --clear", function()
-      local dir = helper.folder()
-      helper.mkdir(dir .. "/in")
+      local dir = folder()
       local program, keys = on_terminal(dir, "--clear", "in", "--", "echo", "ran")
       program:wait_for "watching"
       keys:write " "

@@ -5,17 +5,10 @@
 
 local moonwatch = require "moonwatch"
 local helper = require "support.helper"
+local words = require "support.watching".changes
 
 local function sh(folder, script)
    assert(os.execute("cd " .. helper.quote(folder) .. " && { " .. script .. "; }"))
-end
-
-local function words(batch)
-   local list = {}
-   for _, change in ipairs(batch or {}) do
-      list[#list + 1] = change.op .. " " .. (change.from_rel and change.from_rel .. " -> " or "") .. change.rel
-   end
-   return table.concat(list, ", ")
 end
 
 describe("watcher:changes", function()

@@ -252,6 +252,22 @@ function helper.leaves_nothing()
    end)
 end
 
+-- Errors --------------------------------------------------------------------------------------------------------------
+
+-- The message of the error of fn(...), which must name its caller's place: of a function written on the line of this
+-- call that line, of one of C our own.
+function helper.misuse(fn, ...)
+   local assert, is_c = require "luassert", debug.getinfo(fn, "S").what == "C"
+   local place = debug.getinfo(is_c and 1 or 2, "Sl")
+   local line = is_c and place.currentline + 2 or place.currentline
+   local ok, message = pcall(fn, ...)
+   assert.is_false(ok)
+   local file, at, text = message:match "^(.-):(%d+): (.*)$"
+   assert.equal(place.short_src:match "[^/]+$", file and file:match "[^/]+$", message)
+   assert.equal(line, tonumber(at))
+   return text
+end
+
 -- Programs ------------------------------------------------------------------------------------------------------------
 
 function helper.quote(text)

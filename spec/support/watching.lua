@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- watching.lua - what a watcher has told, as words.
+-- watching.lua - what a watcher has told, and batches of net changes, as words.
 
 local watching = {}
 
@@ -35,6 +35,15 @@ function watching.known(watcher)
    for rel, kind in watcher:entries() do list[#list + 1] = rel .. (kind == "directory" and "/" or "") end
    table.sort(list)
    return list
+end
+
+--- The changes of a batch, or of none, in one line.
+function watching.changes(batch)
+   local list = {}
+   for _, change in ipairs(batch or {}) do
+      list[#list + 1] = change.op .. " " .. (change.from_rel and change.from_rel .. " -> " or "") .. change.rel
+   end
+   return table.concat(list, ", ")
 end
 
 return watching

@@ -19,6 +19,21 @@ typedef enum FileType {
 	TYPE_BLOCK,
 } FileType;
 
+/* As scripts write it; NULL where the type is not known. */
+static inline const char *filetype_name(FileType type)
+{
+	static const char *const names[] = {
+		[TYPE_FILE] = "file",
+		[TYPE_DIRECTORY] = "directory",
+		[TYPE_LINK] = "link",
+		[TYPE_FIFO] = "fifo",
+		[TYPE_SOCKET] = "socket",
+		[TYPE_CHAR] = "char",
+		[TYPE_BLOCK] = "block",
+	};
+	return names[type];
+}
+
 static inline FileType filetype_of_dirent(unsigned char d_type)
 {
 	switch (d_type) {

@@ -86,16 +86,6 @@ static const char *const op_names[OP_COUNT] = {
 	[OP_UNWATCHED] = "unwatched",
 };
 
-static const char *const type_names[] = {
-	[TYPE_FILE] = "file",
-	[TYPE_DIRECTORY] = "directory",
-	[TYPE_LINK] = "link",
-	[TYPE_FIFO] = "fifo",
-	[TYPE_SOCKET] = "socket",
-	[TYPE_CHAR] = "char",
-	[TYPE_BLOCK] = "block",
-};
-
 static const char event_key; /* its address is the metatable's key in the registry */
 
 /* --- accessors
@@ -313,7 +303,7 @@ static int push_watcher_field(lua_State *L, int index, Event *event, int field)
 	case FIELD_REASON:
 		return push_uservalue(L, index, event, EVENT_REASON);
 	case FIELD_REPLACED:
-		return push_string(L, type_names[event->replaced]);
+		return push_string(L, filetype_name(event->replaced));
 	case FIELD_SEQ:
 		return push_integer(L, (lua_Integer)event->seq);
 	default:
@@ -353,7 +343,7 @@ static int push_field(lua_State *L, int index, Event *event, int field)
 	case FIELD_SYNTHETIC:
 		return push_boolean(L, event->synthetic);
 	case FIELD_TYPE:
-		return push_string(L, type_names[event_type(L, index, event)]);
+		return push_string(L, filetype_name(event_type(L, index, event)));
 	default:
 		if (field >= FIELD_FLAG)
 			return push_boolean(L, event->mask & notify_flags[field - FIELD_FLAG].bits);
@@ -439,7 +429,7 @@ static void add_notes(luaL_Buffer *buffer, const Event *event)
 {
 	if (event->replaced != TYPE_UNKNOWN) {
 		luaL_addstring(buffer, " (replaced ");
-		luaL_addstring(buffer, type_names[event->replaced]);
+		luaL_addstring(buffer, filetype_name(event->replaced));
 		luaL_addstring(buffer, ")");
 	}
 	if (event->exchange)

@@ -16,27 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/filetype.h"
 #include "bind/bind.h"
-
-static const char *kind_name(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFREG:
-		return "file";
-	case S_IFDIR:
-		return "directory";
-	case S_IFLNK:
-		return "link";
-	case S_IFIFO:
-		return "fifo";
-	case S_IFSOCK:
-		return "socket";
-	case S_IFCHR:
-		return "char";
-	default:
-		return "block";
-	}
-}
 
 static int l_kind(lua_State *L)
 {
@@ -44,7 +25,7 @@ static int l_kind(lua_State *L)
 	struct stat info;
 	if (lstat(path, &info) < 0)
 		return bind_fail(L, path, errno);
-	lua_pushstring(L, kind_name(info.st_mode));
+	lua_pushstring(L, filetype_name(filetype_of_mode(info.st_mode)));
 	return 1;
 }
 

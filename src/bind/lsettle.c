@@ -38,17 +38,6 @@ enum { VALUE_WRITER = 1, VALUES = 1 };
 
 static const Class settle_class;
 
-static const char *const type_names[] = {
-	[TYPE_UNKNOWN] = "",
-	[TYPE_FILE] = "file",
-	[TYPE_DIRECTORY] = "directory",
-	[TYPE_LINK] = "link",
-	[TYPE_FIFO] = "fifo",
-	[TYPE_SOCKET] = "socket",
-	[TYPE_CHAR] = "char",
-	[TYPE_BLOCK] = "block",
-};
-
 /* --- accessors --------------------------------------------------------------------------------------------------- */
 
 static void clear_call(SettleObject *object)
@@ -330,7 +319,7 @@ static FileType type_field(lua_State *L, int index, const char *key)
 	const char *name = string_field(L, index, key, &length);
 	FileType type = TYPE_UNKNOWN;
 	for (int i = TYPE_FILE; name != NULL && i <= TYPE_BLOCK; i++)
-		if (strcmp(name, type_names[i]) == 0)
+		if (strcmp(name, filetype_name(i)) == 0)
 			type = (FileType)i;
 	if (name != NULL && type == TYPE_UNKNOWN)
 		bind_misuse(L, "'%s' is no type of a directory entry", name);
@@ -480,7 +469,7 @@ static const char *find_type(const char *path)
 	struct stat status;
 	if (lstat(path, &status) < 0 || S_ISDIR(status.st_mode))
 		return NULL;
-	return type_names[filetype_of_mode(status.st_mode)];
+	return filetype_name(filetype_of_mode(status.st_mode));
 }
 
 static const char
@@ -506,7 +495,7 @@ static int l_lazy_type(lua_State *L)
 
 static void set_type(lua_State *L, const Batch *batch, const Change *change, bool is_lazy)
 {
-	const char *type = change->type != TYPE_UNKNOWN ? type_names[change->type] : NULL;
+	const char *type = change->type != TYPE_UNKNOWN ? filetype_name(change->type) : NULL;
 	if (type == NULL && change->op != OP_DELETE && is_lazy) {
 		lua_rawgetp(L, LUA_REGISTRYINDEX, &lazy_key);
 		lua_setmetatable(L, -2);
@@ -535,7 +524,7 @@ static void push_change(lua_State *L, const Batch *batch, const Change *change, 
 	if (change->op == OP_MOVE)
 		set_from(L, batch, change);
 	if (change->replaced != TYPE_UNKNOWN)
-		set_string(L, type_names[change->replaced], "replaced");
+		set_string(L, filetype_name(change->replaced), "replaced");
 	set_flag(L, change->modified, "modified");
 	set_flag(L, change->exchange, "exchange");
 	set_flag(L, change->temporary, "temporary");

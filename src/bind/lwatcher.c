@@ -599,14 +599,11 @@ typedef struct EntryWalk {
 	lua_Integer count;
 } EntryWalk;
 
-static const char *const type_names[] = {
-	"unknown", "file", "directory", "link", "fifo", "socket", "char", "block"};
-
 static void add_entry(EntryWalk *walk, const char *rel, size_t length, const Node *node)
 {
 	lua_pushlstring(walk->L, rel, length);
 	lua_rawseti(walk->L, -2, ++walk->count);
-	lua_pushstring(walk->L, type_names[node->type]);
+	lua_pushstring(walk->L, node->type ? filetype_name(node->type) : "unknown");
 	lua_rawseti(walk->L, -2, ++walk->count);
 }
 

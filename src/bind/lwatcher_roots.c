@@ -275,15 +275,23 @@ static void ask(Watcher *watcher, const char *path, Answer *answer)
 		ask_components(watcher, answer);
 }
 
-/* covers(path): is what happens to it told? */
-static int l_covers(lua_State *L)
+/* (watcher, path): NULL where the watcher is closed. */
+static Watcher *ask_argument(lua_State *L, Answer *answer)
 {
 	Watcher *watcher = watcher_check(L);
 	const char *path = bind_checkpath(L, 2, NULL);
-	Answer answer;
 	if (watcher->watch.shared == NULL)
+		return NULL;
+	ask(watcher, path, answer);
+	return watcher;
+}
+
+/* covers(path): is what happens to it told? */
+static int l_covers(lua_State *L)
+{
+	Answer answer;
+	if (ask_argument(L, &answer) == NULL)
 		return bind_closed(L);
-	ask(watcher, path, &answer);
 	lua_pushboolean(L, answer.verdict.shown);
 	return 1;
 }
@@ -364,12 +372,10 @@ static void push_why_not(lua_State *L, const Watcher *watcher, const Answer *ans
 /* explain(path): which rule decided, in words */
 static int l_explain(lua_State *L)
 {
-	Watcher *watcher = watcher_check(L);
-	const char *path = bind_checkpath(L, 2, NULL);
 	Answer answer;
-	if (watcher->watch.shared == NULL)
+	const Watcher *watcher = ask_argument(L, &answer);
+	if (watcher == NULL)
 		return bind_closed(L);
-	ask(watcher, path, &answer);
 	if (answer.spot.root == NULL) {
 		lua_pushliteral(L, "not watched: below no root of the watcher");
 	} else if (answer.spot.root->top == NULL) {
