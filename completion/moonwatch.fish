@@ -80,7 +80,7 @@ complete -c moonwatch -n '__moonwatch_is exec' -l ignore -r -d 'Neither report n
 complete -c moonwatch -n '__moonwatch_is exec' -l gitignore -d 'Obey .gitignore files.'
 complete -c moonwatch -n '__moonwatch_is exec' -l wait-for-path -d 'A path may come later.'
 complete -c moonwatch -n '__moonwatch_is exec' -s q -l quiet -d 'Do not say when all is watched.'
-complete -c moonwatch -n '__moonwatch_is exec' -s v -l verbose -d 'Say when a run is done.'
+complete -c moonwatch -n '__moonwatch_is exec' -s v -l verbose -d 'Say when a run is done, and what was dropped.'
 complete -c moonwatch -n '__moonwatch_is exec' -s h -l help -d 'Show this help and end.'
 
 complete -c moonwatch -n __moonwatch_is_script -a check -d 'says what rule scripts would watch, and runs nothing'

@@ -8,8 +8,8 @@ local function moonwatch(...)
    return helper.run({ helper.host, ... }, { timeout = 20 })
 end
 
-local COMMANDS = { "run", "events", "exec", "check", "limits", "status", "reload", "stop", "pause", "resume", "trigger",
-   "tail", "explain", "log", "wait", "metrics" }
+local COMMANDS = { "run", "events", "exec", "check", "record", "replay", "limits", "status", "reload", "stop", "pause",
+   "resume", "trigger", "tail", "explain", "log", "wait", "metrics" }
 
 describe("the program", function()
    it("tells its version", function()
@@ -66,6 +66,25 @@ describe("the program", function()
          assert.equal(2, result.status, name)
          assert.equal("", result.out, name)
          assert.matches("^moonwatch: " .. name .. ": unknown option '%-%-no%-such%-option'\n", result.err)
+      end
+   end)
+
+   it("says with 1 that its output cannot be written", function()
+      for _, words in ipairs { "--help", "--version", "events --help", "limits" } do
+         for output, why in pairs { [">/dev/full"] = "No space left on device", [">&-"] = "Bad file descriptor" } do
+            local line = ('exec "$0" %s %s'):format(words, output)
+            assert.same({ status = 1, out = "", err = "moonwatch: standard output: " .. why .. "\n" },
+               helper.run({ "sh", "-c", line, helper.host }, { timeout = 20 }))
+         end
+      end
+   end)
+
+   it("shows each option with its names and its value once, on a line that fits", function()
+      local help = moonwatch("run", "--help").out
+      assert.matches("\n   %-e, %-%-eval CHUNK +Lua instead", help)
+      assert.matches("\n   %-j, %-%-jobs N +At most", help)
+      for _, name in ipairs(COMMANDS) do
+         for line in moonwatch(name, "--help").out:gmatch "[^\n]+" do assert.is_true(#line <= 96, line) end
       end
    end)
 

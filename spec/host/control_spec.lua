@@ -148,6 +148,21 @@ describe("without a host", function()
       end
       assert.matches("must be one of 'debug', 'info', 'warn', 'error'", ask(dir, "log", "loud").err)
    end)
+
+   it("words too many and values that are none are usage errors", function()
+      local dir = folder()
+      local function wrong(message, ...)
+         assert.same({ status = 2, out = "", err = ("moonwatch: %s: %s\nTry 'moonwatch %s --help'.\n"):format(..., message,
+            ...) }, ask(dir, ...))
+      end
+      for _, verb in ipairs { "status", "reload", "stop", "tail", "metrics" } do wrong("too many arguments", verb, "x") end
+      for _, verb in ipairs { "pause", "resume", "trigger", "wait", "explain" } do
+         wrong("too many arguments", verb, "x", "y")
+      end
+      wrong("--timeout: 'soon' is not a number of seconds", "wait", "--timeout", "soon")
+      wrong("--interval: '-1' is not a number of seconds", "status", "--watch", "--interval", "-1")
+      wrong("--socket: '' is no path", "status", "--socket", "")
+   end)
 end)
 
 describe("with several hosts", function()
@@ -213,6 +228,17 @@ describe("moonwatch status", function()
          records.delivered, records.merged, records.filtered, records.dropped), ask(dir, "status").out)
    end)
 
+   it("is a line of JSON per look with --watch and --json", function()
+      local dir = folder()
+      local program = start(dir)
+      local watching = helper.start({ helper.host, "status", "--watch", "--json", "--interval", "0.02" }, options(dir))
+      watching:wait_for "\n.*\n.*\n"
+      watching:signal "TERM"
+      local result = watching:wait()
+      assert.equal(143, result.status)
+      for line in result.out:gmatch "[^\n]+\n" do assert.equal(program.pid, dkjson.decode(line).pid) end
+   end)
+
    it("goes on with --watch, with the busiest folders", function()
       local dir = folder()
       start(dir)
@@ -222,6 +248,38 @@ describe("moonwatch status", function()
       watching:wait_for "\n +%d+  in\n"
       watching:signal "INT"
       assert.equal(130, watching:wait().status)
+   end)
+end)
+
+describe("a host's socket", function()
+   it("does not speak to other users", function()
+      local before = helper.unprivileged()
+      if not before or #before == 0 then return pending "needs another user" end
+      local dir = folder()
+      start(dir, "--socket", dir .. "/here")
+      local words = table.move({ helper.host, "status", "--socket", dir .. "/here" }, 1, 4, #before + 1, before)
+      assert.same({ status = 1, out = "", err = ("moonwatch: %s/here: Permission denied\n"):format(dir) },
+         helper.run(words, options(dir)))
+   end)
+
+   it("of root's without XDG_RUNTIME_DIR lies in /run", function()
+      if #(helper.unprivileged() or {}) == 0 then return pending "needs root" end
+      local dir = folder()
+      local program = helper.start({ "env", "-u", "XDG_RUNTIME_DIR", helper.host, "rules.lua" }, { cwd = dir })
+      program:wait_for "watching"
+      local found
+      for name in lfs.dir "/run/moonwatch" do
+         local path = "/run/moonwatch/" .. name
+         local status = name:find "^rules%-%x+%.sock$" and ask(dir, "status", "--json", "--socket", path).out
+         local answer = status and dkjson.decode(status)
+         if answer and answer.pid == program.pid then found = answer.socket end
+      end
+      assert.matches("^/run/moonwatch/rules%-%x+%.sock$", found)
+      assert.equal("rw-------", mode(found))
+      assert.equal("rwx------", mode "/run/moonwatch")
+      program:signal "TERM"
+      assert.equal(0, program:wait().status)
+      assert.is_false(helper.exists(found))
    end)
 end)
 
@@ -390,6 +448,34 @@ describe("moonwatch tail", function()
       tail:wait_for "exit code 1\n.*exit code 1\n"
       assert.equal(0, ask(dir, "stop").status)
       assert.equal(0, tail:wait().status)
+   end)
+
+   it("shows only what comes with --new, as JSON with --json", function()
+      local dir = folder()
+      local program = start(dir)
+      ask(dir, "trigger", "fail")
+      program:wait_for "fail: false: exit code 1"
+      local tails = {}
+      for _, option in ipairs { "--json", "--new" } do
+         tails[option] = helper.start({ helper.host, "tail", "--json", option ~= "--json" and option or nil }, options(dir))
+      end
+      tails["--json"]:wait_for "\n"
+      -- Nothing tells that the other one listens by now; what it is to show is made until it has.
+      helper.eventually(function()
+         ask(dir, "trigger", "fail")
+         return #tails["--new"]:out() > 0
+      end)
+      helper.eventually(function() return #tails["--json"]:out() > #tails["--new"]:out() end)
+      assert.equal(0, ask(dir, "stop").status)
+      for _, tail in pairs(tails) do
+         local result = tail:wait()
+         assert.equal(0, result.status)
+         for line in result.out:gmatch "[^\n]+" do
+            local record = dkjson.decode(line)
+            assert.same({ "error", "fail: false: exit code 1" }, { record.level, record.message })
+            assert.matches("^%d+%-%d+%-%d+ %d+:%d+:%d+ error fail: false: exit code 1$", record.line)
+         end
+      end
    end)
 end)
 

@@ -17,6 +17,11 @@ local function start(dir, ...)
    return program
 end
 
+-- A new file in one step: made and written, with a pause in between, it may be two changes.
+local function put(dir, name)
+   helper.rename(helper.write(dir .. "/new", ""), dir .. "/in/" .. name)
+end
+
 local function run(dir, ...)
    return helper.run({ helper.host, "exec", ... }, { cwd = dir, timeout = 20 })
 end
@@ -110,6 +115,103 @@ describe("moonwatch exec", function()
       assert.equal(143, program:wait(10).status)
    end)
 
+   it("runs once more for what changes while it runs, with --busy queue and without", function()
+      for _, options in ipairs { {}, { "--busy", "queue" } } do
+         local dir = helper.folder()
+         helper.mkdir(dir .. "/in")
+         local script = 'echo begin "$@"; while [ ! -e go ]; do sleep 0.01; done'
+         local words = table.move({ "--start", "in", "--", "sh", "-c", script, "sh", "{paths}" }, 1, 8, #options + 1, options)
+         local program = start(dir, table.unpack(words))
+         program:wait_for "begin\n"
+         for _, name in ipairs { "a", "b", "c" } do put(dir, name) end
+         helper.write(dir .. "/go", "")
+         -- Mostly in one run; the last of them may have settled too late for that.
+         program:wait_for "^begin\nbegin in/a[^\n]*"
+         helper.eventually(function()
+            return program:out():gsub("begin", ""):gsub("%s+", " ") == " in/a in/b in/c "
+         end)
+         program:signal "TERM"
+         assert.equal(143, program:wait().status)
+      end
+   end)
+
+   it("forgets what changes while it runs with --busy drop", function()
+      local dir = helper.folder()
+      helper.mkdir(dir .. "/in")
+      local program = start(dir, "-v", "--busy", "drop", "in", "--", "sh", "-c",
+         'echo "$@"; while [ ! -e go ]; do sleep 0.01; done; rm go; echo end', "sh", "{paths}")
+      helper.write(dir .. "/in/a", "")
+      program:wait_for "in/a\n"
+      put(dir, "b")
+      program:wait_for "exec: busy, changes dropped: 1\n"
+      helper.write(dir .. "/go", "")
+      program:wait_for "end\n"
+      helper.eventually(function()
+         put(dir, "c")
+         return program:out():find "^in/a\nend\nin/c\n"
+      end)
+   end)
+
+   it("waits no longer than --max-wait where it is never quiet", function()
+      local dir = helper.folder()
+      helper.mkdir(dir .. "/in")
+      local program = start(dir, "--settle", "30", "--max-wait", "0.05", "--once", "in", "--", "echo", "ran")
+      helper.write(dir .. "/in/a", "")
+      assert.same({ status = 0, out = "ran\n" }, { status = program:wait(15).status, out = program:out() })
+   end)
+
+   it("runs nothing for what is deleted with --each, and starts with what is there with --start", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/in/a", "")
+      helper.write(dir .. "/in/b", "")
+      local program = start(dir, "--each", "--start", "in", "--", "echo", "{rel}")
+      program:wait_for "[ab]\n[ab]\n"
+      helper.remove(dir .. "/in/a")
+      put(dir, "c")
+      program:wait_for "c\n"
+      assert.matches("^[ab]\n[ab]\nc\n$", program:out())
+   end)
+
+   it("looks away from what --ignore and --gitignore name, and waits for a path that may come later", function()
+      local dir = helper.folder()
+      local program = start(dir, "--wait-for-path", "--ignore", "*.tmp", "--gitignore", "later", "--", "echo", "{paths}")
+      helper.write(dir .. "/new/.gitignore", "*.o\n.gitignore\n")
+      helper.write(dir .. "/new/a.tmp", "")
+      helper.write(dir .. "/new/b.o", "")
+      helper.rename(dir .. "/new", dir .. "/later")
+      program:wait_for "^later\n"
+      helper.write(dir .. "/later/d.o", "")
+      helper.write(dir .. "/later/c.c", "")
+      program:wait_for "^later\nlater/c.c\n"
+   end)
+
+   it("tells of a failure and goes on; of a success with --verbose", function()
+      local dir = helper.folder()
+      helper.mkdir(dir .. "/in")
+      local program = start(dir, "in", "--", "sh", "-c", "test ! -e in/bad")
+      helper.write(dir .. "/in/bad", "")
+      program:wait_for " error exec: sh: exit code 1\n"
+      helper.remove(dir .. "/in/bad")
+      program:signal "TERM"
+      assert.is_nil(program:wait().err:find "done in")
+      program = start(dir, "-v", "in", "--", "true")
+      helper.write(dir .. "/in/a", "")
+      program:wait_for " info  exec: done in [%d.]+ s\n"
+   end)
+
+   it("ends at once at a second signal, and leaves no command behind", function()
+      local dir = helper.folder()
+      local program = start(dir, "--start", "--grace", "60", ".", "--", "sh", "-c", "trap '' TERM; echo $$; exec sleep 60")
+      local pid = program:wait_for "(%d+)\n"
+      program:signal "TERM"
+      helper.eventually(function()
+         program:signal "INT"
+         return not program:running()
+      end)
+      assert.equal(130, program:wait().status)
+      helper.eventually(function() return not helper.exists("/proc/" .. pid .. "/cwd") end)
+   end)
+
    it("kills what does not end within --grace", function()
       local dir = helper.folder()
       local program = start(dir, "--start", "--grace", "0.05", ".", "--", "sh", "-c",
@@ -120,14 +222,18 @@ describe("moonwatch exec", function()
    end)
 
    it("reads the paths from a list, as entr does", function()
-      local dir = helper.folder()
-      helper.write(dir .. "/a b", "")
-      helper.write(dir .. "/c", "")
-      helper.write(dir .. "/list", "a b\n")
-      local program = start(dir, "--once", "--from", "list", "--", "echo", "{paths}")
-      helper.write(dir .. "/c", "no")
-      helper.write(dir .. "/a b", "yes")
-      assert.equal("a b\n", program:wait().out)
+      for _, from in ipairs { "list", "-" } do
+         local dir = helper.folder()
+         helper.write(dir .. "/a b", "")
+         helper.write(dir .. "/c", "")
+         helper.write(dir .. "/list", "a b\n")
+         local program = helper.start({ helper.host, "exec", "--settle", "0.02", "--once", "--from", from, "--", "echo",
+            "{paths}" }, { cwd = dir, stdin = "a b\n" })
+         program:wait_for "watching 1 directory"
+         helper.write(dir .. "/c", "no")
+         helper.write(dir .. "/a b", "yes")
+         assert.equal("a b\n", program:wait().out)
+      end
    end)
 
    it("refuses what is not there with 1", function()
@@ -148,6 +254,13 @@ describe("moonwatch exec", function()
       wrong("--busy signal needs a --signal", "--busy", "signal", ".", "--", "true")
       wrong('{path} belongs to one path, and the command runs once for all: use --each, or "{paths}"', ".", "--", "echo",
          "{path}")
+      wrong("--settle: '-1' is not a number of seconds" .. try, "--settle", "-1", ".", "--", "true")
+      wrong("--max-wait: 'x' is not a number of seconds" .. try, "--max-wait", "x", ".", "--", "true")
+      wrong("--grace: 'x' is not a number of seconds" .. try, "--grace", "x", ".", "--", "true")
+      wrong("argument for option '--busy' must be one of 'queue', 'restart', 'drop', 'signal'" .. try, "--busy", "wait",
+         ".", "--", "true")
+      wrong("--ignore: '' is no pattern" .. try, "--ignore", "", ".", "--", "true")
+      wrong("there is no signal '-9'", "--signal", "-9", ".", "--", "true")
       wrong("--each: {paths} stands for many paths; each has one: {path}", "--each", ".", "--", "echo", "{paths}")
       wrong("--settle: 'long' is not a number of seconds" .. try, "--settle", "long", ".", "--", "true")
    end)
@@ -159,7 +272,7 @@ describe("moonwatch exec on a terminal", function()
       for _, word in ipairs { ... } do words[#words + 1] = helper.quote(word) end
       os.execute("mkfifo " .. helper.quote(dir .. "/keys"))
       local program = helper.start({ "sh", "-c",
-         'script -qefc "$0" /dev/null <keys', table.concat(words, " ") }, { cwd = dir })
+         'exec script -qefc "$0" /dev/null <keys', table.concat(words, " ") }, { cwd = dir })
       return program, assert(io.open(dir .. "/keys", "w"))
    end
 
@@ -173,6 +286,15 @@ describe("moonwatch exec on a terminal", function()
       keys:write "q"
       keys:flush()
       assert.equal(0, program:wait().status)
+      keys:close()
+   end)
+
+   it("goes with the terminal, and stops its command", function()
+      local dir = helper.folder()
+      local program, keys = on_terminal(dir, "--start", ".", "--", "sh", "-c", "echo pid $$; exec sleep 60")
+      local pid = program:wait_for "pid (%d+)"
+      program:signal "KILL"
+      helper.eventually(function() return not helper.exists("/proc/" .. pid .. "/cwd") end)
       keys:close()
    end)
 

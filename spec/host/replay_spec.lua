@@ -48,6 +48,27 @@ rule "import" { watch = "in", complete = true, each = function(change) return ni
       assert.matches('"argv":%["x","%$%(touch x%);', result.out)
    end)
 
+   it("ends with 1 where script or log are not there", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/good.lua", "")
+      local function refused(...)
+         assert.same({ status = 1, out = "", err = "moonwatch: none: No such file or directory\n" },
+            host({ "replay", ... }, { cwd = dir }))
+      end
+      refused "none"
+      refused("good.lua", "none")
+   end)
+
+   it("names what is wrong on its command line", function()
+      local function wrong(message, ...)
+         assert.same({ status = 2, out = "", err = "moonwatch: replay: " .. message .. "\nTry 'moonwatch replay --help'.\n" },
+            host { "replay", ... })
+      end
+      wrong "missing argument 'script'"
+      wrong("too many arguments", "a", "b", "c")
+      wrong("--jobs: '0' is not a whole number above 0", "--jobs", "0", "a")
+   end)
+
    it("ends with 2 where script or log are none", function()
       local dir = helper.folder()
       helper.write(dir .. "/good.lua", 'rule "r" { watch = "src", run = { "x" } }')

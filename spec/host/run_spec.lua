@@ -174,6 +174,44 @@ describe("moonwatch run", function()
       assert.equal(0, run(dir, "run", "--once", "--jobs", "1", "rules.lua").status)
    end)
 
+   it("lets each rule have its turn with --jobs", function()
+      local dir = script [[
+         for _, name in ipairs { "a", "b" } do
+            rule(name) { watch = "in", start = true, each = { "echo", name } }
+         end]]
+      for i = 1, 4 do helper.write(dir .. "/in/" .. i, "") end
+      assert.equal("a\nb\na\nb\na\nb\na\nb\n", run(dir, "run", "--once", "--jobs", "1", "rules.lua").out)
+   end)
+
+   it("says what a script has left out, or a folder", function()
+      local dir = script 'rule "x"\nrule "y" { watch = ".", run = { "true" } }'
+      assert.same({ status = 2, out = "", err = 'moonwatch: rules.lua:1: rule "x": its table of keys is missing\n' },
+         run(dir, "rules.lua"))
+      helper.mkdir(dir .. "/empty")
+      local result = run(dir, "run", "--once", "empty")
+      assert.equal(0, result.status)
+      assert.matches(" warn  empty: no %*%.lua file is in it\nmoonwatch: watching 0 directories for 0 rules\n$", result.err)
+   end)
+
+   it("refuses with 1 a place for the socket or the pid file that is not there", function()
+      local dir = script(COUNT)
+      for _, option in ipairs { "--socket", "--pid-file" } do
+         assert.same({ status = 1, out = "", err = "moonwatch: none/x: No such file or directory\n" },
+            run(dir, "run", option, "none/x", "rules.lua"))
+      end
+   end)
+
+   it("does not listen with --no-socket, and says so where it cannot", function()
+      local dir = script 'rule "r" { watch = ".", run = { "true" } }'
+      start(dir, "--no-socket", "rules.lua")
+      assert.is_false(helper.exists(dir .. "/run/moonwatch"))
+      helper.remove(dir .. "/run")
+      local program = helper.start({ helper.host, "rules.lua" }, { cwd = dir, env = environment(dir) })
+      program:wait_for "watching"
+      assert.matches((" warn  no control socket: %s/run/moonwatch: No such file or directory\n"):format(dir), program:err(), 1,
+         true)
+   end)
+
    it("logs as it is asked to", function()
       local dir = script 'log.debug "low" log.info("%d", 7) log.warn "odd\\nline" log.error "high"'
       local function lines(...)
@@ -247,6 +285,12 @@ describe("moonwatch -e", function()
       assert.same({ status = 0, out = "hi\ta\tb\n", err = "" }, run(helper.folder(), "-e", 'print("hi", ...)', "a", "b"))
       assert.same({ status = 0, out = "late\n", err = "" },
          run(helper.folder(), "-e", 'spawn(function() sleep(0.1) print "late" end)'))
+   end)
+
+   it("takes several lines as one chunk, by either name of the option", function()
+      assert.same({ status = 0, out = "3\n", err = "" },
+         run(helper.folder(), "-e", "local x = 1", "--eval", "x = x + 2", "-e", "print(x)"))
+      assert.equal(2, run(helper.folder(), "-e", "print(").status)
    end)
 
    it("runs rules", function()

@@ -109,6 +109,40 @@ describe("--pid-file", function()
    end)
 end)
 
+describe("a host that was killed", function()
+   it("leaves socket, pid file and commands to others; the next one looks at all that is there", function()
+      local dir = folder [[
+         rule "r" { watch = "in", start = true, settle = 0.02, each = { "echo", "saw", "{name}" } }
+         rule "long" { watch = "run", start = true, run = { "sh", "-c", "echo pid $$; exec sleep 60" } }]]
+      local function start()
+         return helper.start({ helper.host, "--pid-file", "pid", "--socket", dir .. "/here", "rules.lua" }, options(dir))
+      end
+      helper.write(dir .. "/in/a", "")
+      local first = start()
+      first:wait_for "saw a\n"
+      local child = first:wait_for "pid (%d+)\n"
+      helper.at_end(function() os.execute("kill -KILL " .. child .. " 2>/dev/null") end)
+      first:kill()
+      assert.equal(first.pid .. "\n", helper.read(dir .. "/pid"))
+      assert.is_true(helper.exists("/proc/" .. child .. "/cwd"))
+      helper.write(dir .. "/in/b", "")
+      helper.remove(dir .. "/in/a")
+      helper.mkdir(dir .. "/in/sub")
+      helper.write(dir .. "/in/sub/c", "")
+      local second = start()
+      second:wait_for "watching 3 directories for 2 rules\n"
+      assert.equal(second.pid .. "\n", helper.read(dir .. "/pid"))
+      helper.rename(helper.write(dir .. "/new", ""), dir .. "/in/sub/d")
+      assert.equal(0, run(dir, "wait", "r", "--socket", "here").status)
+      local seen = {}
+      for name in second:out():gmatch "saw (%w+)\n" do seen[name] = (seen[name] or 0) + 1 end
+      assert.same({ b = 1, c = 1, d = 1 }, seen)
+      assert.equal(0, run(dir, "stop", "--socket", "here").status)
+      assert.is_false(helper.exists(dir .. "/pid"))
+      assert.is_false(helper.exists(dir .. "/here"))
+   end)
+end)
+
 describe("--user", function()
    it("drops all rights before a script runs", function()
       if not is_root() then return pending "needs root" end
@@ -134,6 +168,15 @@ describe("--user", function()
    it("refuses a user that is not there", function()
       assert.same({ status = 1, out = "", err = "moonwatch: nosuchuser: no such user or group\n" },
          run(folder(), "--user", "nosuchuser", "rules.lua"))
+      assert.same({ status = 1, out = "", err = "moonwatch: nobody:nosuchgroup: no such user or group\n" },
+         run(folder(), "--user", "nobody:nosuchgroup", "rules.lua"))
+   end)
+
+   it("is refused to whoever has not the right", function()
+      local before = helper.unprivileged()
+      if not before then return pending "needs another user" end
+      local words = table.move({ helper.host, "--no-socket", "--user", "root", "-e", "print 'no'" }, 1, 6, #before + 1, before)
+      assert.same({ status = 1, out = "", err = "moonwatch: root: Operation not permitted\n" }, helper.run(words))
    end)
 end)
 
@@ -151,6 +194,20 @@ describe("as root", function()
       local result = run(dir, "reload")
       assert.equal(1, result.status)
       assert.equal("moonwatch: " .. refusal .. "\n", result.err)
+   end)
+
+   it("a script that another group may write is refused, and so is one of a folder of scripts", function()
+      if not is_root() then return pending "needs root" end
+      local dir = folder()
+      os.execute("chgrp nogroup " .. helper.quote(dir .. "/rules.lua"))
+      os.execute("chmod 664 " .. helper.quote(dir .. "/rules.lua"))
+      local refusal = "moonwatch: %s: refused, since we are root and %s may write to it\n"
+      assert.same({ status = 1, out = "", err = refusal:format("rules.lua", "its group") }, run(dir, "rules.lua"))
+      helper.write(dir .. "/d/x.lua", "")
+      os.execute("chmod 666 " .. helper.quote(dir .. "/d/x.lua"))
+      for _, command in ipairs { "run", "check" } do
+         assert.same({ status = 1, out = "", err = refusal:format("d/x.lua", "others") }, run(dir, command, "d"))
+      end
    end)
 
    it("a script of another user's is refused, and so is one in a folder that others may write", function()

@@ -39,7 +39,7 @@ function exec.define(parser)
    parser:flag("--gitignore", "Obey .gitignore files.")
    parser:flag("--wait-for-path", "A path may come later.")
    parser:flag("-q --quiet", "Do not say when all is watched.")
-   parser:flag("-v --verbose", "Say when a run is done.")
+   parser:flag("-v --verbose", "Say when a run is done, and what was dropped.")
 end
 
 -- One word with spaces is a line for a shell, and there is none.
@@ -162,7 +162,7 @@ end
 function exec.run(given)
    check_signal(given)
    local host = require "moonwatch.cli.host"
-   local set = require("moonwatch.rules").new { log = host.logger { level = given.verbose and "info" or "warn" } }
+   local set = require("moonwatch.rules").new { log = host.logger { level = given.verbose and "debug" or "warn" } }
    local rule = declare_rule(set, keys_of(given))
    local requests = moonwatch.channel()
    return supervise.run(function() return work(given, set, rule, requests) end, {
