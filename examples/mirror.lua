@@ -9,7 +9,7 @@
 --    $ diff -r photos copy
 
 local function rsync(...)
-   return { "rsync", "--archive", "--delete", "--out-format=%o %n", ... }
+   return { "rsync", "--archive", "--delete-after", "--out-format=%o %n", ... }
 end
 
 rule "mirror" {
