@@ -144,12 +144,7 @@ local function add_roots(self, roots)
    return true
 end
 
---- Watches trees, exactly.
--- @param paths a path, a pattern, or a list of them
--- @param[opt] options see the table of options
--- @return a watcher, or nil, message, errno
--- @usage for event in moonwatch.watch("src"):each() do print(event) end
-function watcher.watch(paths, options)
+local function watch(paths, options, shares)
    local roots = roots_of(paths)
    local checked = read_options(options)
    local self, message, code = core.watcher(core_options(checked))
@@ -157,7 +152,7 @@ function watcher.watch(paths, options)
    local ok
    ok, message, code = add_roots(self, roots)
    if ok then
-      self:_start()
+      self:_start(shares)
       if checked.wait then ok, message, code = self:ready() end
    end
    if not ok then
@@ -165,6 +160,21 @@ function watcher.watch(paths, options)
       return nil, message, code
    end
    return self
+end
+
+--- Watches trees, exactly.
+-- @param paths a path, a pattern, or a list of them
+-- @param[opt] options see the table of options
+-- @return a watcher, or nil, message, errno
+-- @usage for event in moonwatch.watch("src"):each() do print(event) end
+function watcher.watch(paths, options)
+   return watch(paths, options, false)
+end
+
+-- The same for rules: those that look at the same roots in the same way have one index together. Without `add`, `remove`
+-- and `changes`; what asks a filter or ignore files stays alone.
+function watcher.watch_together(paths, options)
+   return watch(paths, options, true)
 end
 
 local methods = core.watcher_methods

@@ -212,6 +212,19 @@ describe("moonwatch status", function()
       assert.same({ done = 0, failed = 0 }, status.reloads)
    end)
 
+   it("counts once what several rules look at", function()
+      local dir = folder [[
+         rule "all" { watch = "in", run = { "true" } }
+         rule "c" { watch = "in/**/*.c", run = { "true" } }
+         rule "h" { watch = "in/**/*.h", ignore = "sub/", run = { "true" } }
+         rule "own" { watch = "in", filter = function() return true end, run = { "true" } }
+      ]]
+      helper.write(dir .. "/in/sub/a.c", "")
+      start(dir)
+      local watching = dkjson.decode(ask(dir, "status", "--json").out).watching
+      assert.same({ 2, 2 }, { watching.directories, watching.entries })
+   end)
+
    it("says what became of the kernel's records, and so do the metrics", function()
       local dir = folder 'rule "show" { watch = "in", settle = 0.02, match = "*1", run = { "true" } }'
       start(dir)

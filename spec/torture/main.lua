@@ -82,7 +82,8 @@ local function report(result, options)
    end
    print(("FAIL  %s: %s"):format(heading(config), figures))
    print(("   %s: %s"):format(failure.oracle, failure.message))
-   if result.view then print("   view: " .. result.view.text) end
+   local view = failure.view or result.view and result.view.text
+   if view then print("   view: " .. view) end
    if #failure.recent > 0 then print("   the last events:") end
    indent(failure.recent)
    if #failure.log > 0 then print("   the writers' log about it:") end

@@ -3,12 +3,14 @@
 -- run.lua - one torture run: writers at work on a tree, a watcher on it, and the oracles at every quiet point.
 --
 -- Of the module under test only the public face is used: `watch(root, options)`, `watcher:get(timeout)`,
--- `watcher:sync(timeout)`, `watcher:entries()` and `watcher:close()`.
+-- `watcher:sync(timeout)`, `watcher:entries()` and `watcher:close()`; and, to have several watchers on one tree, what
+-- rules use for that.
 
 local probe = require "torture_probe"
 local Model = require "torture.model"
 local History = require "torture.history"
 local oracles = require "torture.oracles"
+local others = require "torture.others"
 
 local Run = {}
 Run.__index = Run
@@ -40,6 +42,7 @@ local profiles = {
    ignored = { ignored = true },
    comes = { comes = true },
    starts = { starts = true },
+   shared = { shared = true },
 }
 
 local function merge(into, from)
@@ -68,6 +71,7 @@ local function fail(self, oracle, message, rel)
    error({
       oracle = oracle,
       message = message,
+      view = self.is_other and (self.view and self.view.text or "everything"),
       recent = self.recent,
       log = rel and self.history:about(rel, 12) or {},
    }, 0)
@@ -231,6 +235,9 @@ local function read_while_working(self, name)
    local deadline = probe.now() + WORK_TIMEOUT
    while not is_done(self, 0) do
       reading[name](self)
+      for _, other in ipairs(self.others) do
+         if self.moments(5) == 1 then drain(other) end
+      end
       if probe.now() > deadline then error("the writers do not end", 0) end
    end
 end
@@ -248,7 +255,8 @@ end
 
 local function leak_rules(self)
    local config = self.config
-   return { some = config.limited, none = config.polled, pruned = self.view and self.view.pruned }
+   local pruned = self.view and self.view.pruned
+   return { some = config.limited, none = config.polled, pruned = config.shared and others.pruned(self) or pruned }
 end
 
 local function verdict(self, oracle, message, rel)
@@ -264,28 +272,50 @@ local function check_history(self, snapshot)
    error(("the logs do not fit the disk at %q\n%s"):format(rel, table.concat(self.history:about(rel, 12), "\n")), 0)
 end
 
-local function judge(self)
+local function judge(self, snapshot)
    local config = self.config
-   local snapshot = probe.snapshot(self.root)
    local seen = visible_only(self, snapshot)
-   feed_history(self)
-   check_history(self, snapshot)
    verdict(self, "replay", oracles.replay(self.model, seen))
    verdict(self, "entries", oracles.entries(function() return self.next_entry() end, seen))
    verdict(self, "lie", oracles.lie(self.events, self.history, config.folded))
    verdict(self, "content", oracles.content(self.model, seen, {
       borders = self.view ~= nil,
-      attributes = self.overflows == 0 and not (config.polled or config.limited or config.folded or config.starts),
+      attributes = self.overflows == 0 and not (config.polled or config.limited or config.folded or config.starts
+         or self.restarted),
       other_names = function(inode) return self.history:has_other_names(inode) end,
    }))
-   verdict(self, "leak", oracles.leak(self.root, snapshot, leak_rules(self)))
+   if not self.is_other then
+      verdict(self, "leak", oracles.leak(self.root, snapshot, leak_rules(self)))
+      if config.shared then verdict(self, "share", others.apart(self)) end
+   end
    self.model:settle(seen)
-   self.events = {}
+   self.events, self.restarted = {}, false
    self.total_overflows = self.total_overflows + self.overflows
    self.overflows = 0
 end
 
-local function quiet(self)
+-- What the watcher says it knows.
+local function known(self)
+   local snapshot = {}
+   for rel, kind in self.watcher:entries() do snapshot[rel] = { type = kind } end
+   return snapshot
+end
+
+-- What happened during a pause is known afterwards, and is not told.
+local function resume(self)
+   local before = self.watcher:stats().events
+   local ok, message = self.watcher:resume(SYNC_TIMEOUT)
+   if not ok then fail(self, "resume", "resume() gave " .. tostring(message)) end
+   if self.watcher:stats().events > before then fail(self, "resume", "what happened during the pause was told") end
+   drain(self)
+   self.paused = false
+   self.model = Model.new(known(self), self.view)
+   self.model.read = self.read
+   self.events = {}
+end
+
+local function hear(self)
+   if self.paused then resume(self) end
    local ok, message = self.watcher:sync(SYNC_TIMEOUT)
    if not ok then fail(self, "sync", "sync() gave " .. tostring(message)) end
    drain(self)
@@ -295,7 +325,16 @@ local function quiet(self)
       control = rel
       return rel, kind
    end
-   judge(self)
+end
+
+local function quiet(self)
+   hear(self)
+   for _, other in ipairs(self.others) do hear(other) end
+   local snapshot = probe.snapshot(self.root)
+   feed_history(self)
+   check_history(self, snapshot)
+   judge(self, snapshot)
+   for _, other in ipairs(self.others) do judge(other, snapshot) end
 end
 
 local function options_of(config)
@@ -307,26 +346,21 @@ end
 
 local function open_watcher(self)
    local options = options_of(self.config)
+   local watch = self.config.shared and require("moonwatch.watcher").watch_together or self.moonwatch.watch
    if self.view then merge(options, self.view.options) end
-   self.watcher = assert(self.moonwatch.watch(self.root, options))
-end
-
--- What the watcher says it knows.
-local function known(self)
-   local snapshot = {}
-   for rel, kind in self.watcher:entries() do snapshot[rel] = { type = kind } end
-   return snapshot
+   if self.initial then options.initial = true end
+   self.watcher = assert(watch(self.root .. (self.view and self.view.path or ""), options))
 end
 
 -- Another watcher in the place of ours, started while the writers are at work: what it knows when it is ready is the
 -- tree to which its events apply. Where some wait already, what it knows is ahead of them: then once more.
 local function start_again(self)
    repeat
-      self.watcher:close()
+      if self.watcher then self.watcher:close() end
       open_watcher(self)
-   until self.watcher:stats().queued == 0
-   self.seq = nil
-   self.model = Model.new(known(self), self.view)
+   until self.initial or self.watcher:stats().queued == 0
+   self.seq, self.events = false, {}
+   self.model = Model.new(self.initial and {} or known(self), self.view)
    self.model.read = self.read
 end
 
@@ -366,6 +400,7 @@ local function round(self, operations)
    end
    command(self, config.work or works[self.random(#works)], operations, config.freeze)
    if config.starts then start_again(self) end
+   if config.shared then others.disturb(self, start_again) end
    read_while_working(self, config.reading or readings[self.random(#readings)])
    quiet(self)
    if config.ignored then change_rules(self) end
@@ -415,6 +450,7 @@ local function begin(self)
    end
    self.read = function(rel) return probe.content(join(self.root, rel)) end
    self.model.read = self.read
+   if self.config.shared then others.begin(self, start_again) end
    if self.config.initial then
       read_while_working(self, "fast")
       quiet(self)
@@ -426,6 +462,11 @@ end
 
 -- Nothing comes when nothing happens, and nothing is left when all is closed.
 local function finish(self)
+   for _, other in ipairs(self.others) do
+      if get(other, 0) then fail(other, "quiet", "an event came after sync: " .. other.recent[#other.recent]) end
+      other.watcher:close()
+      other.watcher = false
+   end
    if get(self, 0.05) then fail(self, "quiet", "an event came after sync: " .. self.recent[#self.recent]) end
    self.watcher:close()
    self.watcher = nil
@@ -459,6 +500,9 @@ end
 local function clean_up(self)
    stop_worker(self)
    for _, log in pairs(self.logs) do log:close() end
+   for _, other in ipairs(self.others) do
+      if other.watcher then pcall(other.watcher.close, other.watcher) end
+   end
    if self.watcher then pcall(self.watcher.close, self.watcher) end
    if not self.config.keep then probe.remove(self.base) end
 end
@@ -484,11 +528,16 @@ local function run(moonwatch, given)
       moonwatch = moonwatch, config = config, tools = (os.getenv "BUILD" or "build") .. "/torture",
       base = assert(probe.temporary()), logs = {}, recent = {}, events = {}, count = 0, syncs = 0,
       overflows = 0, total_overflows = 0, random = new_random(config.seed), moments = new_random(~config.seed),
-      history = History.new(config.writers == 1),
+      history = History.new(config.writers == 1), others = {},
    }, Run)
    self.root = self.base .. "/R"
    if config.ignored then self.view = require("torture.view").changing(self.random) end
    if config.filtered then self.view = require("torture.view").random(self.random) end
+   if config.shared then
+      local view = require "torture.view"
+      self.common = view.common(self.random)
+      self.view = view.shared(self.random, self.common)
+   end
    local started = probe.now()
    local ok, problem = xpcall(perform, traced, self)
    clean_up(self)

@@ -442,7 +442,8 @@ if pcall(function() return moonwatch.watch end) then
       for _, case in ipairs {
          { profile = "plain" }, { profile = "plain", writers = 3 }, { profile = "hostile", writers = 3 },
          { profile = "poll" }, { profile = "frozen", ops = 1000, batch = 500 }, { profile = "budget" },
-         { profile = "initial", writers = 3 }, { profile = "plain", writers = 8 },
+         { profile = "initial", writers = 3 }, { profile = "plain", writers = 8 }, { profile = "shared", ops = 600 },
+         { profile = "shared+comes", writers = 3, ops = 600 },
       } do
          local config = { seed = 7, ops = case.ops or 1500, batch = case.batch or 300, writers = case.writers or 1,
             profile = case.profile }

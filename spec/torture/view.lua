@@ -65,21 +65,38 @@ local function shown(options)
    return table.concat(words, ", ")
 end
 
---- The view of these options: `options`, `text`, `sees(rel, isdir)`, and `pruned(rel)` for a directory.
-function view.of(options)
+-- What a root of its own pattern selects: at which level a name must fit (0: at any), and what does; a directory that
+-- fits brings all below it.
+local function selects(root, rel)
+   if not root then return true end
+   local level = 0
+   for name in rel:gmatch("[^/]+") do
+      level = level + 1
+      if (root.level == 0 or root.level == level) and name:find(root.pattern) then return true end
+   end
+   return false, root.level == 0 or level < root.level
+end
+
+--- The view of these options: `options`, `text`, `sees(rel, isdir)`, and `pruned(rel)` for a directory. `root`: what the
+-- root was given as, beyond its path.
+function view.of(options, root)
    local ignore, match = compile(options.ignore or {}), options.match and compile(options.match)
    local function refused(rel)
       return options.filter and rel:find("3", 1, true) ~= nil
    end
    return {
       options = options,
-      text = shown(options),
+      path = root and root.text or "",
+      text = (root and "root " .. root.text .. " " or "") .. shown(options),
       sees = function(rel, isdir)
          return not decides(ignore, rel, isdir) and not refused(rel)
             and (not match or decides(match, rel, isdir)) and level_of(rel) <= (options.depth or math.huge)
+            and selects(root, rel)
       end,
       pruned = function(rel)
+         local selected, may_below = selects(root, rel)
          return decides(ignore, rel, true) or refused(rel) or level_of(rel) >= (options.depth or math.huge)
+            or not (selected or may_below)
       end,
    }
 end
@@ -95,6 +112,26 @@ function view.random(random)
       options.filter = function(rel) return not rel:match("[^/]*$"):find("3", 1, true) end
    end
    return view.of(options)
+end
+
+--- What several views may all ignore, or nothing: else somebody looks into nearly every directory.
+function view.common(random)
+   return random(3) > 1 and new_list(random, 4) or {}
+end
+
+--- One of several that can have a tree together; nil: all is shown. `common`: what all of them ignore.
+function view.shared(random, common)
+   local options, root = {}, nil
+   if #common == 0 and random(5) == 1 then return nil end
+   if random(2) == 1 then
+      local level = random(3) - 1
+      local glob = globs[random(#globs)]
+      root = { level = level, pattern = lua_pattern(glob), text = ({ [0] = "/**/", "/", "/*/" })[level] .. glob }
+   end
+   options.ignore = table.move(random(3) == 1 and new_list(random, 3) or {}, 1, 3, #common + 1, { table.unpack(common) })
+   if random(3) == 1 then options.match = new_list(random, 4) end
+   if random(4) == 1 then options.depth = 1 + random(4) end
+   return view.of(options, root)
 end
 
 -- A link or a file has no slash at the end in an ignore file's eyes either; the file itself is always there.

@@ -60,6 +60,12 @@ Watcher *watcher_check(lua_State *L)
 	return watcher;
 }
 
+void watcher_refuse_shared(lua_State *L, const Watcher *watcher, const char *method)
+{
+	if (watcher->watch.fan != NULL)
+		bind_misuse(L, "%s: the watcher shares its tree with others", method);
+}
+
 /* --- from the loop ------------------------------------------------------------------------------------------------- */
 
 /* The first look is over when nothing is left to scan, and all records older than that moment are handed on. */
@@ -758,6 +764,16 @@ static int l_stats(lua_State *L)
 	return 1;
 }
 
+/* _tree(): which tree it has; the same number is the same tree */
+static int l_tree(lua_State *L)
+{
+	const Watcher *watcher = watcher_check(L);
+	if (watcher->watch.shared == NULL)
+		return bind_closed(L);
+	lua_pushinteger(L, watcher->watch.tree->index);
+	return 1;
+}
+
 /* --- life -------------------------------------------------------------------------------------------------------------------- */
 
 static bool get_flag(lua_State *L, const char *name)
@@ -828,6 +844,7 @@ static int l_widen(lua_State *L)
 	uint32_t ops = (uint32_t)luaL_checkinteger(L, 2);
 	if (watcher->watch.shared == NULL)
 		return 0;
+	watcher_refuse_shared(L, watcher, "changes");
 	Tree *tree = watcher->watch.tree;
 	uint32_t more = kernel_mask(ops) & ~tree->options.mask;
 	watcher->watch.view.options.ops |= ops;
@@ -927,10 +944,12 @@ static int l_watcher(lua_State *L)
 	return 1;
 }
 
-/* _start(): all roots are added */
+/* _start([share]): all roots are added; the tree may be shared with other watchers */
 static int l_start(lua_State *L)
 {
 	Watcher *watcher = watcher_check(L);
+	if (lua_toboolean(L, 2) && watcher->watch.shared != NULL)
+		watch_share(&watcher->watch);
 	watcher->opened = true;
 	watcher->watch.stirred = true;
 	return 0;
@@ -1028,6 +1047,7 @@ static const luaL_Reg methods[] = {
 	{"_is_behind", l_is_behind},
 	{"_unsubscribe", l_unsubscribe},
 	{"_start", l_start},
+	{"_tree", l_tree},
 	{"_closed", l_closed},
 	{NULL, NULL},
 };

@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "bind/lwatcher_state.h"
 #include "tree/spot.h"
+#include "tree/watching.h"
 
 enum { PATH_ROOM = 2 * PATH_MAX };
 
@@ -116,22 +117,21 @@ static Root *find_root(const Tree *tree, const char *key)
 /* The same root again: what either pattern selects is shown. */
 static int widen_root(Watcher *watcher, Root *root, const RootText *text)
 {
-	if (root->match == NULL)
+	Border *border = &watcher->watch.view.border;
+	Pattern *selection = border_selection(border, root);
+	if (selection == NULL)
 		return 0;
-	if (text->head == NULL) {
-		pattern_free(root->match);
-		root->match = NULL;
-	} else {
-		int error = pattern_add(root->match, text->rest, strlen(text->rest), PATTERN_BRACES);
-		if (error < 0)
-			return error;
-	}
+	int error = text->head == NULL
+		? border_select(border, root, NULL)
+		: pattern_add(selection, text->rest, strlen(text->rest), PATTERN_BRACES);
+	if (error < 0)
+		return error;
 	if (root->top != NULL && root->ready)
 		view_reconsider(&watcher->watch.view, root->top, false);
 	return 0;
 }
 
-static int add_new_root(Watcher *watcher, const char *given, const Paths *paths, Pattern *match)
+static int add_new_root(Watcher *watcher, const char *given, const Paths *paths, Pattern *selection)
 {
 	Root *root;
 	Border *border = &watcher->watch.view.border;
@@ -140,13 +140,17 @@ static int add_new_root(Watcher *watcher, const char *given, const Paths *paths,
 		.prefix = paths->prefix,
 		.real = paths->real,
 		.key = paths->key,
-		.match = match,
 	};
 	int error = tree_add_root(watcher->watch.tree, &names, &root);
 	if (error < 0)
 		return error;
+	error = border_select(border, root, selection);
+	if (error < 0) {
+		tree_remove_root(watcher->watch.tree, root);
+		return error;
+	}
 	border_restore(border, paths->key);
-	border->active |= match != NULL || root->outer != NULL || root->inner_count > 0;
+	border->active |= root->outer != NULL || root->inner_count > 0;
 	return 0;
 }
 
@@ -160,10 +164,10 @@ static int add_root(Watcher *watcher, const char *given, const RootText *text)
 	Root *same = find_root(watcher->watch.tree, paths.key);
 	if (same != NULL)
 		return widen_root(watcher, same, text);
-	Pattern *match = root_pattern(text, &error);
+	Pattern *selection = root_pattern(text, &error);
 	if (error == 0)
-		error = add_new_root(watcher, path, &paths, match);
-	pattern_free(match);
+		error = add_new_root(watcher, path, &paths, selection);
+	pattern_free(selection);
 	return error;
 }
 
@@ -175,6 +179,7 @@ static int l_add(lua_State *L)
 	const char *given = bind_checkpath(L, 2, NULL);
 	if (watcher->watch.shared == NULL)
 		return bind_closed(L);
+	watcher_refuse_shared(L, watcher, "add");
 	int error = split_root(given, &text);
 	if (error == 0) {
 		error = add_root(watcher, given, &text);
@@ -401,11 +406,13 @@ static int l_explain(lua_State *L)
 /* --- remove -------------------------------------------------------------------------------------------------------------- */
 
 /* The roots at and below the path. */
-static bool remove_roots(Tree *tree, const char *key)
+static bool remove_roots(Watch *watch, const char *key)
 {
+	Tree *tree = watch->tree;
 	bool removed = false;
 	for (size_t i = tree->root_count; i-- > 0;) {
 		if (path_below(tree->roots[i]->key->bytes, key) != NULL) {
+			border_forget_root(&watch->view.border, tree->roots[i]);
 			tree_remove_root(tree, tree->roots[i]);
 			removed = true;
 		}
@@ -437,6 +444,7 @@ static int l_remove(lua_State *L)
 	Answer answer;
 	if (watcher->watch.shared == NULL)
 		return bind_closed(L);
+	watcher_refuse_shared(L, watcher, "remove");
 	ask(watcher, path, &answer);
 	Root *root = answer.spot.root;
 	const char *key = answer.paths.key;
@@ -444,7 +452,7 @@ static int l_remove(lua_State *L)
 		key = root->key->bytes;
 	char *copy = lua_newuserdatauv(L, strlen(key) + 1, 0);
 	strcpy(copy, key);
-	bool removed = remove_roots(watcher->watch.tree, copy);
+	bool removed = remove_roots(&watcher->watch, copy);
 	bool watched = removed || answer.verdict.shown || answer.verdict.entered;
 	strcpy(answer.paths.key, copy);
 	int error = watched ? prune(watcher, &answer.paths) : 0;
@@ -515,20 +523,9 @@ static void note_lacking(Tree *tree, Dir *dir, uint64_t argument)
 	lacking->items[lacking->count++] = dir;
 }
 
-/* Why it cannot be watched is asked of the disk again. */
-static int reason_of(Tree *tree, Dir *dir)
-{
-	if (!dir->unreadable)
-		return ENOSPC;
-	int fd = tree_open_dir(tree, dir);
-	if (fd < 0)
-		return -fd;
-	return filesystem_kind(fd) == FILESYSTEM_KERNEL ? EOPNOTSUPP : EACCES;
-}
-
 static void push_lacking(lua_State *L, Tree *tree, Dir *dir)
 {
-	int error = reason_of(tree, dir);
+	int error = watching_reason(tree, dir);
 	const Text *path = tree_path(tree, dir);
 	lua_createtable(L, 0, 4);
 	lua_pushlstring(L, path != NULL ? path->bytes : "", path != NULL ? path->length : 0);

@@ -35,6 +35,8 @@ typedef struct Watcher {
 } Watcher;
 
 Watcher *watcher_check(lua_State *L); /* at index 1 */
+/* Misuse where it has its tree together with others. */
+void watcher_refuse_shared(lua_State *L, const Watcher *watcher, const char *method);
 /* Why something is not watched, in words. */
 const char *watcher_reason(int error);
 /* Readiness, as far as it has come by now. */

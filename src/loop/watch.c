@@ -18,6 +18,8 @@ struct Shared {
 	Hub *hub;
 	List watches;
 	size_t count; /* of them */
+	List fans;    /* trees that may have several watches */
+	bool stale;   /* some of them are */
 	bool stepping;
 	bool telling;    /* owners are told: not to be freed now */
 	LoopIo io;       /* stopped while a steady stream is read by time */
@@ -37,12 +39,30 @@ static Watch *watch_of(List *link)
 
 /* --- one step ------------------------------------------------------------------------------------------------------- */
 
+static Tree *tree_of(List *link)
+{
+	return list_item(link, Tree, link);
+}
+
 static bool work(Shared *shared, double until)
 {
 	bool more = false;
-	for (List *link = shared->watches.next; link != &shared->watches; link = link->next)
-		more |= tree_work(watch_of(link)->tree, until);
+	List *trees = &shared->hub->trees;
+	for (List *link = trees->next; link != trees; link = link->next)
+		more |= tree_work(tree_of(link), until);
 	return more;
+}
+
+static void tidy(Shared *shared)
+{
+	if (!shared->stale)
+		return;
+	shared->stale = false;
+	for (List *link = shared->fans.next; link != &shared->fans; link = link->next) {
+		Fan *fan = list_item(link, Fan, link);
+		if (fan->stale)
+			fan_tidy(fan);
+	}
 }
 
 /* Owners may close their watch in `changed`, and others'. */
@@ -72,8 +92,9 @@ static double earlier(double a, double b)
 static void set_timer(Shared *shared)
 {
 	double deadline = hub_deadline(shared->hub);
-	for (List *link = shared->watches.next; link != &shared->watches; link = link->next)
-		deadline = earlier(deadline, tree_deadline(watch_of(link)->tree));
+	List *trees = &shared->hub->trees;
+	for (List *link = trees->next; link != trees; link = link->next)
+		deadline = earlier(deadline, tree_deadline(tree_of(link)));
 	if (deadline == 0)
 		loop_timer_stop(&shared->timer);
 	else
@@ -95,6 +116,7 @@ static void step(Shared *shared)
 	if (shared->stepping)
 		return;
 	shared->stepping = true;
+	tidy(shared);
 	do {
 		more = hub_step(shared->hub, now) > 0;
 		more = (!more && work(shared, until)) || more || hub_is_behind(shared->hub);
@@ -197,9 +219,10 @@ static void set_latency(Shared *shared)
 static void remounted(void *owner, const char *path)
 {
 	Shared *shared = owner;
+	List *trees = &shared->hub->trees;
 	hub_forget_filesystems(shared->hub);
-	for (List *link = shared->watches.next; link != &shared->watches; link = link->next)
-		tree_remounted(watch_of(link)->tree, path);
+	for (List *link = trees->next; link != trees; link = link->next)
+		tree_remounted(tree_of(link), path);
 }
 
 static void on_mounts(LoopIo *io, uint32_t events)
@@ -247,6 +270,7 @@ static int share_open(Shared **out, Loop *loop)
 	if (shared == NULL)
 		return -ENOMEM;
 	list_init(&shared->watches);
+	list_init(&shared->fans);
 	shared->loop = loop;
 	shared->io.ready = on_readable;
 	shared->timer.fire = on_deadline;
@@ -290,15 +314,29 @@ int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree, const ViewOpti
 	return 0;
 }
 
+static void leave_tree(Watch *watch)
+{
+	Shared *shared = watch->shared;
+	Fan *fan = watch->fan;
+	if (fan == NULL) {
+		tree_close(watch->tree);
+		return;
+	}
+	shared->stale = true;
+	loop_job_start(shared->loop, &shared->job);
+	fan_leave(fan, &watch->view);
+}
+
 void watch_close(Watch *watch)
 {
 	Shared *shared = watch->shared;
 	if (shared == NULL)
 		return;
+	leave_tree(watch);
 	watch->shared = NULL;
 	list_remove(&watch->link);
-	tree_close(watch->tree);
 	watch->tree = NULL;
+	watch->fan = NULL;
 	view_clear(&watch->view);
 	shared->count--;
 	set_latency(shared);
@@ -324,6 +362,29 @@ WatchMark watch_mark(Watch *watch)
 	loop_job_start(watch->loop, &watch->shared->job);
 	watch->stirred = true;
 	return (WatchMark){.position = hub_position(watch->shared->hub)};
+}
+
+static Fan *find_fan(const Shared *shared, const View *view)
+{
+	for (List *link = shared->fans.next; link != &shared->fans; link = link->next) {
+		Fan *fan = list_item(link, Fan, link);
+		if (fan_fits(fan, view))
+			return fan;
+	}
+	return NULL;
+}
+
+void watch_share(Watch *watch)
+{
+	Shared *shared = watch->shared;
+	watch->fan = find_fan(shared, &watch->view);
+	if (watch->fan != NULL) {
+		fan_join(watch->fan, &watch->view);
+		watch->tree = watch->fan->tree;
+		watch_mark(watch);
+	} else if ((watch->fan = fan_new(&watch->view)) != NULL) {
+		list_append(&shared->fans, &watch->fan->link);
+	}
 }
 
 bool watch_reached(const Watch *watch, WatchMark mark)

@@ -2,6 +2,8 @@
  *
  * watch.h - a watcher in the loop: a tree, a view of it, and the hub that all watchers of one loop share.
  *
+ * Watchers that would have the same tree may share it (watch_share).
+ *
  * The hub's descriptor, its deadlines and the slices of scans are entered in the loop while a watcher is open. A step
  * reads one buffer of records, hands them on and scans for a few milliseconds; nothing blocks.
  */
@@ -9,7 +11,7 @@
 #define MOONWATCH_LOOP_WATCH_H
 
 #include "loop/loop.h"
-#include "stream/view.h"
+#include "stream/fan.h"
 
 typedef struct Watch Watch;
 typedef struct Shared Shared;
@@ -23,6 +25,7 @@ struct Watch {
 	Loop *loop;
 	Shared *shared; /* NULL while closed */
 	Tree *tree;
+	Fan *fan; /* whose tree it is, where that may be shared; else NULL */
 	View view;
 	List link;
 	uint64_t seen; /* the view's sequence when `changed` was last called */
@@ -36,7 +39,10 @@ typedef struct WatchMark {
 } WatchMark;
 
 int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree,
-	const ViewOptions *view);   /* takes the patterns */
+	const ViewOptions *view); /* takes the patterns */
+/* After all roots were added and before anything else: from now on the tree is shared with others that have the same
+ * roots and options, if that can be (fan.h). Roots cannot be added or removed then. */
+void watch_share(Watch *watch);
 void watch_close(Watch *watch); /* fine when closed */
 /* What is there right now is read, without waiting. */
 void watch_look(Watch *watch);

@@ -26,13 +26,10 @@ static bool make_room(Border *border, size_t size)
 	return true;
 }
 
-const char *border_rel(
-	Border *border, Dir *dir, const char *name, size_t length, size_t *rel_length)
+static const char *compose(Border *border, const Root *root, const Text *path, const char *name,
+	size_t length, size_t *rel_length)
 {
-	Text *path = tree_path(border->tree, dir);
-	if (path == NULL)
-		return NULL;
-	size_t at = root_rel_at(tree_root_of(dir));
+	size_t at = root_rel_at(root);
 	size_t head = path->length > at ? path->length - at : 0;
 	if (!make_room(border, head + 1 + length + 1))
 		return NULL;
@@ -43,6 +40,13 @@ const char *border_rel(
 	border->path[head + length] = '\0';
 	*rel_length = head + length;
 	return border->path;
+}
+
+const char *border_rel(
+	Border *border, Dir *dir, const char *name, size_t length, size_t *rel_length)
+{
+	const Text *path = tree_path(border->tree, dir);
+	return path != NULL ? compose(border, tree_root_of(dir), path, name, length, rel_length) : NULL;
 }
 
 /* An entry that is judged: below one root, and as others that hold it call it. */
@@ -182,11 +186,52 @@ static bool passes_filter(const Subject *subject, Verdict *verdict)
 	return refuse(verdict, REASON_FILTER);
 }
 
+/* --- roots that were given as patterns --------------------------------------------------------------------------------- */
+
+Pattern *border_selection(const Border *border, const Root *root)
+{
+	return root->index < border->selection_count ? border->selections[root->index] : NULL;
+}
+
+int border_select(Border *border, const Root *root, Pattern *selection)
+{
+	size_t count = border->selection_count;
+	if (root->index >= count && selection == NULL)
+		return 0;
+	if (root->index >= count) {
+		size_t size = (size_t)root->index + 1;
+		Pattern **grown = realloc(border->selections, size * sizeof(Pattern *));
+		if (grown == NULL)
+			return -ENOMEM;
+		memset(grown + count, 0, (size - count) * sizeof *grown);
+		border->selections = grown;
+		border->selection_count = size;
+	}
+	pattern_free(border->selections[root->index]);
+	border->selections[root->index] = pattern_share(selection);
+	border->active |= selection != NULL;
+	return 0;
+}
+
+void border_forget_root(Border *border, const Root *root)
+{
+	size_t index = root->index;
+	if (index >= border->selection_count)
+		return;
+	pattern_free(border->selections[index]);
+	border->selection_count--;
+	memmove(border->selections + index, border->selections + index + 1,
+		(border->selection_count - index) * sizeof(Pattern *));
+}
+
+/* --- the verdict --------------------------------------------------------------------------------------------------------- */
+
 /* As one of the roots that hold the entry sees it. */
 static Verdict judge_for(
 	const Border *border, const Root *root, const char *rel, size_t length, bool isdir)
 {
 	const BorderRules *rules = &border->rules;
+	const Pattern *selection = border_selection(border, root);
 	uint32_t depth = rules->flat ? 1 : rules->depth;
 	size_t level = depth > 0 ? components(rel, length) : 0;
 	if (level > depth)
@@ -195,14 +240,16 @@ static Verdict judge_for(
 	if (number > 0)
 		return (Verdict){.reason = REASON_IGNORE, .number = number};
 	Verdict verdict = {.shown = true};
-	if (depth > 0 && level == depth)
+	if (!isdir)
+		verdict.closed = REASON_NONE;
+	else if (depth > 0 && level == depth)
 		verdict.closed = REASON_DEPTH;
-	else if (root->match != NULL && !pattern_may_match_below(root->match, rel, length))
+	else if (selection != NULL && !pattern_may_match_below(selection, rel, length))
 		verdict.closed = REASON_ROOT;
 	else if (rules->match != NULL && !pattern_may_match_below(rules->match, rel, length))
 		verdict.closed = REASON_MATCH;
 	verdict.entered = isdir && verdict.closed == REASON_NONE;
-	if (root->match != NULL && pattern_verdict(root->match, rel, length, isdir, NULL) <= 0)
+	if (selection != NULL && pattern_verdict(selection, rel, length, isdir, NULL) <= 0)
 		verdict.reason = REASON_ROOT;
 	else if (rules->match != NULL && pattern_verdict(rules->match, rel, length, isdir, NULL) <= 0)
 		verdict.reason = REASON_MATCH;
@@ -261,11 +308,31 @@ Verdict border_ask(
 	return judge(&subject);
 }
 
+Verdict border_ask_rel(
+	const Border *border, const Root *root, const char *rel, size_t length, bool isdir)
+{
+	if (root->single)
+		return (Verdict){.shown = true, .entered = isdir};
+	return judge_for(border, root, rel, length, isdir);
+}
+
+Verdict border_ask_at(
+	Border *border, const Root *root, const Text *dir, const char *name, size_t length, bool isdir)
+{
+	size_t rel_length;
+	const char *rel = compose(border, root, dir, name, length, &rel_length);
+	if (rel == NULL)
+		return (Verdict){.shown = true, .entered = isdir, .reason = REASON_MEMORY};
+	return border_ask_rel(border, root, rel, rel_length, isdir);
+}
+
 bool border_judge(Border *border, Dir *dir, Node *node, bool renamed)
 {
 	bool isdir = node_is_dir(node);
 	Verdict verdict =
 		border_ask(border, dir, node_name(node), node->name_length, isdir, renamed ? NULL : node);
+	if (border->by_path)
+		return verdict.entered;
 	NodeBorder hidden = verdict.reason == REASON_FILTER ? BORDER_REFUSED : BORDER_HIDDEN;
 	node->border = (verdict.shown ? BORDER_SHOWN : hidden) & 3u;
 	return verdict.entered;
@@ -275,6 +342,9 @@ bool border_shows(Border *border, Dir *dir, Node *node)
 {
 	if (!border->active)
 		return true;
+	if (border->by_path)
+		return border_ask(border, dir, node_name(node), node->name_length, node_is_dir(node), NULL)
+			.shown;
 	if (node->border == BORDER_UNKNOWN)
 		border_judge(border, dir, node, false);
 	return node->border == BORDER_SHOWN;
@@ -294,6 +364,9 @@ void border_clear(Border *border)
 	for (size_t i = 0; i < border->removed_count; i++)
 		text_free(border->removed[i]);
 	free(border->removed);
+	for (size_t i = 0; i < border->selection_count; i++)
+		pattern_free(border->selections[i]);
+	free(border->selections);
 	pattern_free(border->rules.match);
 	pattern_free(border->rules.ignore);
 	ignored_clear(&border->ignored);

@@ -4,6 +4,10 @@
  *
  * The verdict on an entry is remembered in its node: it is what the user was told. It is found when it is first asked
  * for (a directory's before its first look), and anew where a rename or another rule may change it.
+ *
+ * A node remembers for one border. Where several look at one tree, their verdicts follow from the path alone (`by_path`:
+ * no filter, no ignore files, no root within another, nothing taken out): what was told of an entry is then what its
+ * old path says.
  */
 #ifndef MOONWATCH_STREAM_BORDER_H
 #define MOONWATCH_STREAM_BORDER_H
@@ -26,10 +30,14 @@ typedef struct Border {
 	Tree *tree;
 	BorderRules rules;
 	Ignored ignored;
+	Pattern **
+		selections; /* by Root.index: what is shown of a root that was given as a pattern; or NULL */
+	size_t selection_count;
 	Text **removed; /* absolute clean paths that are no longer watched */
 	size_t removed_count;
-	bool active; /* some entries are not shown */
-	char *path;  /* scratch for rel paths, heap */
+	bool active;  /* some entries are not shown */
+	bool by_path; /* nothing is remembered in nodes */
+	char *path;   /* scratch for rel paths, heap */
 	size_t path_size;
 } Border;
 
@@ -58,6 +66,12 @@ typedef struct Verdict {
 void border_init(Border *border, const BorderRules *rules); /* takes the uses */
 void border_clear(Border *border);
 
+/* What is shown of a root that was given as a pattern, anchored at it; a use is taken. NULL: all.
+ * 0 or -ENOMEM. */
+int border_select(Border *border, const Root *root, Pattern *selection);
+Pattern *border_selection(const Border *border, const Root *root); /* borrowed; NULL: all */
+void border_forget_root(Border *border, const Root *root); /* before it is removed from the tree */
+
 /* The path of an entry below its root, in the border's scratch; NULL out of memory. */
 const char *border_rel(
 	Border *border, Dir *dir, const char *name, size_t length, size_t *rel_length);
@@ -70,6 +84,12 @@ bool border_judge(Border *border, Dir *dir, Node *node, bool renamed);
  * filter was asked about, that stands. */
 Verdict border_ask(
 	Border *border, Dir *dir, const char *name, size_t length, bool isdir, const Node *node);
+/* The verdict on an entry of a directory with that path, wherever the index has it now; by path alone. */
+Verdict border_ask_at(
+	Border *border, const Root *root, const Text *dir, const char *name, size_t length, bool isdir);
+/* The same on a path below the root. */
+Verdict border_ask_rel(
+	const Border *border, const Root *root, const char *rel, size_t length, bool isdir);
 /* A path that is no longer watched, or again. 0 or -ENOMEM. */
 int border_remove(Border *border, const char *key);
 void border_restore(Border *border, const char *key); /* and all below */

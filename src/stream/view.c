@@ -3,7 +3,8 @@
  * view.c - what one reader sees of a tree.
  *
  * What an entry's node remembers of the border is what the user was told. Before an entry goes to another place it is
- * judged where it is, afterwards where it has come to, and what is told follows from the two.
+ * judged where it is, afterwards where it has come to, and what is told follows from the two. Of several views of one
+ * tree each takes the two verdicts from the old and the new path.
  */
 #include "stream/view.h"
 
@@ -13,6 +14,7 @@
 
 #include "base/path.h"
 #include "tree/node.h"
+#include "tree/watching.h"
 
 /* --- a reader that is too slow ----------------------------------------------------------------------------------------- */
 
@@ -189,7 +191,7 @@ static bool is_part_of_the_start(const View *view, const Told *told)
 
 static bool wants(const View *view, const Told *told)
 {
-	if (view->muted || is_part_of_the_start(view, told))
+	if (view->muted || view->waits || is_part_of_the_start(view, told))
 		return false;
 	return (view->options.ops >> told->op & 1) != 0;
 }
@@ -244,10 +246,19 @@ static bool tells_root(const View *view, const Root *root)
 	return root->ready || view->options.initial;
 }
 
-/* What the user was told; judged before, where it was to be. */
-static bool was_shown(const View *view, const Node *node)
+/* What the user was told of an entry at that place; judged before, where the node remembers it. */
+static bool was_shown(View *view, const Node *node, const Where *place)
 {
-	return !view->border.active || node->border == BORDER_SHOWN;
+	Border *border = &view->border;
+	if (!border->active)
+		return true;
+	if (!border->by_path)
+		return node->border == BORDER_SHOWN;
+	if (place->dir == NULL)
+		return false;
+	return border_ask_at(
+		border, place->root, place->dir, place->name, place->length, node_is_dir(node))
+		.shown;
 }
 
 /* At the place it has now; true: it is entered. */
@@ -259,6 +270,8 @@ static bool judge(View *view, Dir *dir, Node *node, bool renamed)
 static void judge_all(View *view, Dir *dir)
 {
 	ChildCursor cursor;
+	if (view->border.by_path)
+		return;
 	for (Node *node = children_start(dir, &cursor); node != NULL;
 		 node = children_next(dir, &cursor)) {
 		border_shows(&view->border, dir, node);
@@ -340,6 +353,13 @@ static void walk_into(
 	text_free(new_path);
 }
 
+/* What nobody enters of a tree that several look at is for the fan to say. */
+static void prune(View *view, Dir *dir, bool pruned)
+{
+	if (!view->border.by_path)
+		tree_prune(view->tree, dir, pruned);
+}
+
 /* One entry and all below it. `shut`: the directory it is in is not entered. */
 static void walk_entry(
 	const Walk *walk, Dir *dir, Node *node, Text *old_dir, Text *new_dir, Cover cover, bool shut)
@@ -349,19 +369,20 @@ static void walk_entry(
 	Where old = {old_dir, name, node->name_length, walk->old_root};
 	Where new = {new_dir, name, node->name_length, walk->new_root};
 	bool told_before = old_dir != NULL && tells_root(view, walk->old_root);
-	if (told_before && view->border.active && node->border == BORDER_UNKNOWN)
+	bool remembers = view->border.active && !view->border.by_path;
+	if (told_before && remembers && node->border == BORDER_UNKNOWN)
 		border_shows(&view->border, dir, node);
-	bool was = told_before && was_shown(view, node);
+	bool was = told_before && was_shown(view, node, &old);
 	bool comes = new_dir != NULL && !shut;
 	bool entered = comes && judge(view, dir, node, !walk->stays);
-	bool is = comes && tells_root(view, walk->new_root) && was_shown(view, node);
+	bool is = comes && tells_root(view, walk->new_root) && was_shown(view, node, &new);
 	Cover below = tell_difference(walk, node, &old, &new, was, is, cover);
 	if (!node_is_dir(node))
 		return;
 	if (new_dir != NULL || !below.old)
 		walk_into(walk, dir_of(node), old_dir, new_dir, below, shut || !entered);
 	if (comes)
-		tree_prune(view->tree, dir_of(node), !entered);
+		prune(view, dir_of(node), !entered);
 }
 
 static void walk_below(
@@ -399,7 +420,7 @@ static void walk_dir(View *view, const Told *told, Dir *dir, const Where *old, c
 	text_free(old_path);
 	text_free(new_path);
 	if (new != NULL)
-		tree_prune(view->tree, dir, !entered);
+		prune(view, dir, !entered);
 }
 
 /* --- create and delete ---------------------------------------------------------------------------------------------------- */
@@ -426,7 +447,7 @@ static void tell_delete_of(View *view, const Told *told, Node *node, const Where
 {
 	Told gone = *told;
 	gone.node = node;
-	if (was_shown(view, node))
+	if (was_shown(view, node, place))
 		tell_gone(view, &gone, place, node->type);
 	else if (node_is_dir(node))
 		walk_dir(view, &gone, dir_of(node), place, NULL, (Cover){0}, false);
@@ -467,9 +488,9 @@ static void move_of_dir(View *view, const Told *told, const Where *to, const Whe
 static void plain_move(View *view, const Told *told, const Where *to, const Where *from)
 {
 	Told move = *told;
-	bool was = tells_root(view, from->root) && was_shown(view, told->node);
+	bool was = tells_root(view, from->root) && was_shown(view, told->node, from);
 	bool entered = judge(view, told->dir, told->node, true);
-	bool is = tells_root(view, to->root) && was_shown(view, told->node);
+	bool is = tells_root(view, to->root) && was_shown(view, told->node, to);
 	move.replaced = known_replaced(view, told);
 	if (move.replaced != 0 && !is)
 		tell_gone(view, told, to, move.replaced);
@@ -486,7 +507,7 @@ static void tell_come(View *view, const Told *told, Node *node, const Where *pla
 	Told come = *told;
 	come.node = node;
 	come.replaced = 0;
-	if (tells_root(view, place->root) && was_shown(view, node))
+	if (tells_root(view, place->root) && was_shown(view, node, place))
 		tell_found(view, &come, place, node->type);
 	if (node_is_dir(node))
 		walk_dir(view, &come, dir_of(node), NULL, place, (Cover){0}, entered);
@@ -498,10 +519,10 @@ static void exchange(View *view, const Told *told, const Where *to, const Where 
 	Node *here = told->node;
 	Node *there = children_find(told->from_dir, told->from_name, told->from_name_length);
 	NodeBorder here_was = here->border, there_was = there->border;
-	bool was = was_shown(view, here) && was_shown(view, there);
+	bool was = was_shown(view, here, from) && was_shown(view, there, to);
 	bool here_entered = judge(view, told->dir, here, true);
 	bool there_entered = judge(view, told->from_dir, there, true);
-	bool is = was_shown(view, here) && was_shown(view, there);
+	bool is = was_shown(view, here, to) && was_shown(view, there, from);
 	if (was && is && tells_root(view, to->root) == tells_root(view, from->root)) {
 		if (wants(view, told))
 			queue_event(view, told, to, from);
@@ -595,9 +616,17 @@ static bool is_told_by_inner(const Told *told)
 		tree_root_at(told->root->tree, told->dir, told->node) != NULL;
 }
 
-static void tell(void *owner, const Told *told)
+/* That something below it cannot be watched concerns who looks into it; alone, that is always so. */
+static bool enters_dir(View *view, Dir *dir)
 {
-	View *view = owner;
+	return !view->border.by_path || dir->parent == NULL ||
+		view_enters(view, dir->parent, &dir->entry);
+}
+
+void view_tell(View *view, const Told *told)
+{
+	if (view->waits)
+		return;
 	if (told->dir == NULL) {
 		tell_root(view, told);
 		return;
@@ -618,15 +647,25 @@ static void tell(void *owner, const Told *told)
 	else if (told->op == OP_CREATE)
 		tell_create(view, told, &place);
 	else if (wants(view, told) && !is_told_by_inner(told) &&
-		(told->op == OP_UNWATCHED || told->node == NULL ||
-			border_shows(&view->border, told->dir, told->node)))
+		(told->op == OP_UNWATCHED
+				? enters_dir(view, told->dir)
+				: told->node == NULL || border_shows(&view->border, told->dir, told->node)))
 		queue_event(view, told, &place, NULL);
+}
+
+static void tell(void *owner, const Told *told)
+{
+	view_tell(owner, told);
+}
+
+bool view_enters(View *view, Dir *parent, Node *node)
+{
+	return judge(view, parent, node, true);
 }
 
 static bool enters(void *owner, Dir *parent, Node *node)
 {
-	View *view = owner;
-	return judge(view, parent, node, true);
+	return view_enters(owner, parent, node);
 }
 
 /* Roots within a directory that is renamed are no longer where they were. */
@@ -644,9 +683,8 @@ static void lose_inner_roots(View *view, Dir *dir, const Node *node)
 	}
 }
 
-static void leave(void *owner, Dir *dir, Node *node, bool replaced)
+void view_leave(View *view, Dir *dir, Node *node, bool replaced)
 {
-	View *view = owner;
 	bool isdir = node_is_dir(node);
 	if (isdir && tree_root_of(dir)->inner_count > 0)
 		lose_inner_roots(view, dir, node);
@@ -665,6 +703,11 @@ static void leave(void *owner, Dir *dir, Node *node, bool replaced)
 	gone.initial = !gone.root->ready;
 	if (place.dir != NULL)
 		tell_delete_of(view, &gone, node, &place);
+}
+
+static void leave(void *owner, Dir *dir, Node *node, bool replaced)
+{
+	view_leave(owner, dir, node, replaced);
 }
 
 /* --- other rules ------------------------------------------------------------------------------------------------------ */
@@ -704,6 +747,125 @@ void view_reconsider_entry(View *view, Dir *dir, Node *node, bool silently)
 	view->muted = muted;
 }
 
+/* All that is known below a root, as found. */
+static void tell_content_of(View *view, Root *root)
+{
+	Text *path = text_share(tree_path(view->tree, root->top));
+	Walk walk = walk_in_place(view, root->top, false);
+	if (path != NULL)
+		walk_below(&walk, root->top, NULL, path, (Cover){0}, false);
+	else
+		view->failed = true;
+	text_free(path);
+}
+
+/* To this view alone. */
+static void tell_of_root(View *view, uint8_t op, Root *root, int error)
+{
+	Told told = {.op = op, .type = TYPE_DIRECTORY, .root = root, .name = "", .error = error};
+	told.initial = !(op == OP_OVERFLOW ? view->tree->ready : root->ready);
+	tell_root(view, &told);
+}
+
+static void tell_anew(View *view, Root *root)
+{
+	tell_of_root(view, OP_GONE, root, 0);
+	tell_of_root(view, OP_BACK, root, 0);
+	tell_content_of(view, root);
+}
+
+void view_repair(View *view)
+{
+	Tree *tree = view->tree;
+	view->failed = false;
+	if (view->waits)
+		return;
+	if (tree->root_count > 0)
+		tell_of_root(view, OP_OVERFLOW, tree->roots[0], 0);
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->top != NULL)
+			tell_anew(view, tree->roots[i]);
+	}
+}
+
+/* --- one of several ----------------------------------------------------------------------------------------------------- */
+
+bool view_may_share(const View *view)
+{
+	const BorderRules *rules = &view->options.rules;
+	bool nested = false;
+	for (size_t i = 0; i < view->tree->root_count; i++)
+		nested |= view->tree->roots[i]->outer != NULL;
+	return rules->filter == NULL && rules->ignores == NULL && !nested &&
+		view->border.removed_count == 0;
+}
+
+void view_share(View *view)
+{
+	view->border.by_path = view->waits = true;
+}
+
+bool view_listens(
+	const View *view, const Told *told, const Root *root, const char *rel, size_t length)
+{
+	return wants(view, told) &&
+		(!view->border.active || border_ask_rel(&view->border, root, rel, length, false).shown);
+}
+
+static void fill_types(View *view, Dir *dir)
+{
+	ChildCursor cursor;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
+		if (node->type == TYPE_UNKNOWN)
+			tree_fill_type(view->tree, dir, node);
+		else if (node_is_dir(node))
+			fill_types(view, dir_of(node));
+	}
+}
+
+static void tell_start(View *view)
+{
+	Tree *tree = view->tree;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->top == NULL)
+			continue;
+		fill_types(view, tree->roots[i]->top);
+		tell_content_of(view, tree->roots[i]);
+	}
+	tree_close_trail(tree);
+}
+
+static void tell_unwatched(Tree *tree, Dir *dir, uint64_t argument)
+{
+	View *view = (View *)(uintptr_t)argument;
+	Told told = {.op = OP_UNWATCHED, .type = TYPE_DIRECTORY, .synthetic = true, .name = ""};
+	if (!dir->unreadable)
+		return;
+	told.error = watching_reason(tree, dir);
+	told.root = tree_root_of(dir);
+	told.dir = dir;
+	view_tell(view, &told);
+}
+
+/* Others may have been told long ago what cannot be watched. */
+static void catch_up(View *view)
+{
+	Tree *tree = view->tree;
+	view->waits = false;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		if (tree->roots[i]->top != NULL)
+			tree_visit_dirs(tree, tree->roots[i]->top, tell_unwatched, (uintptr_t)view);
+	}
+	tree_close_trail(tree);
+	if (tree->limit_told)
+		tell_of_root(view, OP_UNWATCHED, tree->roots[0], ENOSPC);
+	if (view->options.initial)
+		tell_start(view);
+}
+
+/* --- readiness ------------------------------------------------------------------------------------------------------------ */
+
 /* The entry that a root is in the root around it, and the directory that holds it. */
 static Node *entry_of(const Root *root, Dir **parent)
 {
@@ -735,32 +897,11 @@ void view_set_ready(View *view)
 		if (node != NULL)
 			view_reconsider_entry(view, parent, node, true);
 	}
+	if (view->waits)
+		catch_up(view);
 }
 
-static void tell_anew(View *view, Root *root)
-{
-	Text *path = text_share(tree_path(view->tree, root->top));
-	Walk walk = walk_in_place(view, root->top, false);
-	tree_tell_root(view->tree, OP_GONE, root, 0);
-	tree_tell_root(view->tree, OP_BACK, root, 0);
-	if (path != NULL)
-		walk_below(&walk, root->top, NULL, path, (Cover){0}, false);
-	else
-		view->failed = true;
-	text_free(path);
-}
-
-void view_repair(View *view)
-{
-	Tree *tree = view->tree;
-	view->failed = false;
-	if (tree->root_count > 0)
-		tree_tell_root(tree, OP_OVERFLOW, tree->roots[0], 0);
-	for (size_t i = 0; i < tree->root_count; i++) {
-		if (tree->roots[i]->top != NULL)
-			tell_anew(view, tree->roots[i]);
-	}
-}
+/* --- ignore files --------------------------------------------------------------------------------------------------------- */
 
 /* What the ignore files say counts from here on; who was not judged yet is judged by what they said before. */
 static void list(void *owner, Dir *dir, int fd)

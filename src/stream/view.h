@@ -25,6 +25,7 @@ typedef struct ViewOptions {
 
 struct View {
 	Tree *tree;
+	List link; /* of a fan */
 	ViewOptions options;
 	Border border;
 	Queue queue;
@@ -32,6 +33,7 @@ struct View {
 	size_t bound; /* of the queue: what was folded to more than half of it may grow to twice that */
 	bool left_hidden; /* what was put out of the way last was not shown */
 	bool muted;       /* paused: nothing is queued */
+	bool waits;       /* one of several: nothing is told before it is ready */
 	bool failed;      /* out of memory: an event was lost */
 	uint64_t sequence;
 	uint64_t coalesced; /* repeated in a row and told once, or folded */
@@ -42,9 +44,20 @@ struct View {
 void view_init(View *view, const ViewOptions *options); /* takes the rules' uses */
 void view_set_tree(View *view, Tree *tree);
 void view_clear(View *view);
-/* From now on changes below the roots that the tree has now are told. */
+/* From now on changes below the roots that the tree has now are told. Of several, also what else it was to be told of
+ * what is there now. */
 void view_set_ready(View *view);
 TreeSink view_sink(View *view);
+/* --- one of several that look at a tree (fan.h); what it shows follows from the path alone */
+bool view_may_share(const View *view); /* before the first scan */
+void view_share(View *view);           /* is one of several from now on */
+/* What is told of an entry of this path below the root, which is no directory and took nothing's place: could it be of
+ * interest? */
+bool view_listens(
+	const View *view, const Told *told, const Root *root, const char *rel, size_t length);
+void view_tell(View *view, const Told *told);
+bool view_enters(View *view, Dir *parent, Node *node);
+void view_leave(View *view, Dir *dir, Node *node, bool replaced);
 /* The next event for the reader, NULL where there is none; to be dropped from the queue. What was folded is told now. */
 const Item *view_first(View *view);
 /* How many events wait for the reader; where they are folded, about. */

@@ -58,6 +58,13 @@ int tree_open(Tree **out, Hub *hub, const TreeOptions *options, TreeSink sink)
 	return 0;
 }
 
+void tree_hand_over(Tree *tree, TreeSink sink)
+{
+	tree->sink = sink;
+	tree->options.initial = false;
+	tree->unsure_until = UINT64_MAX;
+}
+
 static void free_root(Root *root)
 {
 	text_free(root->given);
@@ -67,7 +74,6 @@ static void free_root(Root *root)
 	text_free(root->name);
 	text_free(root->folder);
 	text_free(root->prefix_folder);
-	pattern_free(root->match);
 	text_free(root->leaf);
 	text_free(root->awaited);
 	free(root);
@@ -98,7 +104,6 @@ static int fill_root(Root *root, const RootNames *names)
 	root->prefix = text_copy(names->prefix, strlen(names->prefix));
 	root->real = text_copy(names->real, strlen(names->real));
 	root->key = text_copy(names->key, strlen(names->key));
-	root->match = pattern_share(names->match);
 	return root->given && root->prefix && root->real && root->key ? 0 : -ENOMEM;
 }
 

@@ -83,12 +83,10 @@ struct Root {
 	Text *key;           /* the same without dots and doubled slashes, to be compared */
 	Text *name;          /* single: the last component of prefix, told as name */
 	Text *prefix_folder; /* single: the folder's part of prefix */
-	Pattern
-		*match; /* a root that was given as a pattern: what lies below its literal head; or NULL */
-	Text *folder;  /* single: the directory that is watched for it */
-	Text *leaf;    /* single: the last component on the disk, links followed */
-	Text *awaited; /* while it is missing: the component that is missing */
-	Dir *top;      /* NULL while it is gone */
+	Text *folder;        /* single: the directory that is watched for it */
+	Text *leaf;          /* single: the last component on the disk, links followed */
+	Text *awaited;       /* while it is missing: the component that is missing */
+	Dir *top;            /* NULL while it is gone */
 	Step **steps;
 	size_t step_count;
 	Beside **besides; /* beside.h; some may be NULL */
@@ -165,7 +163,6 @@ typedef struct RootNames {
 	const char *prefix; /* paths of events begin with it */
 	const char *real;   /* absolute */
 	const char *key;    /* the same, clean (base/path.h) */
-	Pattern *match;     /* anchored; a use is taken; or NULL */
 } RootNames;
 
 /* The folder of a single file: one of its names counts, and what has that is not entered. */
@@ -178,6 +175,8 @@ static inline bool dir_is_single(const Dir *dir)
 
 int tree_open(Tree **out, Hub *hub, const TreeOptions *options, TreeSink sink);
 void tree_close(Tree *tree); /* NULL is fine; nothing is told */
+/* To another sink, before the first scan; of what is there at the start nothing is told. */
+void tree_hand_over(Tree *tree, TreeSink sink);
 /* The root is looked for at once: -ENOENT etc. where it is not there and
  * missing does not wait; nothing is kept then. Its content is scanned by tree_work. */
 int tree_add_root(Tree *tree, const RootNames *names, Root **out);

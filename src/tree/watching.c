@@ -21,6 +21,16 @@ void watching_refused(Tree *tree, Dir *dir, int error)
 	dir->unreadable = true;
 }
 
+int watching_reason(Tree *tree, Dir *dir)
+{
+	if (!dir->unreadable)
+		return ENOSPC;
+	int fd = tree_open_dir(tree, dir);
+	if (fd < 0)
+		return -fd;
+	return filesystem_kind(fd) == FILESYSTEM_KERNEL ? EOPNOTSUPP : EACCES;
+}
+
 static void poll_from_now_on(Tree *tree)
 {
 	if (tree->poll_at == 0)

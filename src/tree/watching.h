@@ -9,6 +9,8 @@
 
 void watching_refused(Tree *tree, Dir *dir, int error); /* tells `unwatched`, once */
 void watching_failed(Tree *tree, Dir *dir, int error);  /* the same; tried again at the next poll */
+int watching_reason(
+	Tree *tree, Dir *dir); /* the errno of one without a watch; asked of the disk again */
 void watching_set_polled(Tree *tree, Dir *dir, bool polled); /* counts it */
 bool watching_is_across(
 	const Tree *tree, const Dir *dir); /* on another file system, and that is not wanted */

@@ -40,11 +40,15 @@ function Host:load()
    return set
 end
 
+local function runtimes_of(self)
+   return self.set.engine and self.set.engine.runtimes or {}
+end
+
 -- The watchers at work, one for each of the places that rules share.
 function Host:watchers()
    local largest = {}
-   for _, runtime in ipairs(self.set.engine and self.set.engine.runtimes or {}) do
-      local key = runtime.watcher and table.concat(runtime.spec.watch, "\0")
+   for _, runtime in ipairs(runtimes_of(self)) do
+      local key = runtime.watcher and table.concat(runtime.watcher:roots(), "\0")
       local other = key and largest[key]
       if key and not (other and other:stats().directories >= runtime.watcher:stats().directories) then
          largest[key] = runtime.watcher
@@ -60,9 +64,16 @@ function Host:directories()
    return supervise.watched(watchers)
 end
 
--- The sum of a figure over all watchers.
+-- What each rule has of its own; all else belongs to the place.
+local OF_RULES = { events = true, queued = true, coalesced = true }
+
+-- The sum of a figure over all rules, or over the places that they share.
 function Host:sum(name)
    local sum = 0
+   if OF_RULES[name] then
+      for _, runtime in ipairs(runtimes_of(self)) do sum = sum + (runtime.watcher and runtime.watcher:stats()[name] or 0) end
+      return sum
+   end
    for _, watcher in pairs(self:watchers()) do sum = sum + (watcher:stats()[name] or 0) end
    return sum
 end

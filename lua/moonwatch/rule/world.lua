@@ -2,15 +2,17 @@
 --
 -- world.lua - the engine's real world: the monotonic clock, watchers, tasks and processes.
 --
--- One watcher and one reader task per rule (all watchers of a loop share one inotify instance and one watch per
--- directory, so a thousand rules over a tree cost the tree once), one task that sleeps until the engine's deadline, one
--- task per run.
+-- One watcher and one reader task per rule (rules that look at the same roots in the same way have one index together,
+-- so a thousand rules over a tree cost the tree once), one task that sleeps until the engine's deadline, one task per
+-- run.
 
 local action = require "moonwatch.rule.action"
 local budget = require "moonwatch.rule.budget"
 local core = require "moonwatch.core"
 local declare = require "moonwatch.rule.declare"
 local log = require "moonwatch.rule.log"
+
+local watch_together = require("moonwatch.watcher").watch_together
 
 local world = {}
 
@@ -107,7 +109,7 @@ local function watch(moonwatch, self, runtime, is_muted)
    end
    local options = watch_options(spec)
    options.initial = spec.start and spec.each and not is_muted
-   local watcher, message, errno = moonwatch.watch(spec.watch, options)
+   local watcher, message, errno = watch_together(spec.watch, options)
    if not watcher then
       return nil, message, errno
    elseif is_muted and watcher.pause then
@@ -171,7 +173,7 @@ local function find(moonwatch, runtime, reason)
    moonwatch.spawn("rule " .. runtime.spec.name .. ", looking", function()
       local options = watch_options(runtime.spec)
       options.initial = true
-      local watcher <close>, message = moonwatch.watch(runtime.spec.watch, options)
+      local watcher <close>, message = watch_together(runtime.spec.watch, options)
       if not watcher then
          runtime.world.log.error("%s: %s", runtime.spec.name, message)
       end

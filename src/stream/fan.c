@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * fan.c - one tree and all the views of it.
+ */
+#include "stream/fan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static View *view_of(List *link)
+{
+	return list_item(link, View, link);
+}
+
+/* --- what is in the tree ----------------------------------------------------------------------------------------- */
+
+static bool enters(void *owner, Dir *parent, Node *node)
+{
+	Fan *fan = owner;
+	for (List *link = fan->views.next; link != &fan->views; link = link->next) {
+		if (view_enters(view_of(link), parent, node))
+			return true;
+	}
+	return false;
+}
+
+static void prune_below(Fan *fan, Dir *dir);
+
+/* In or out of the tree, as the views look now. */
+static void prune(Fan *fan, Dir *parent, Node *node)
+{
+	bool entered = enters(fan, parent, node);
+	tree_prune(fan->tree, dir_of(node), !entered);
+	if (entered)
+		prune_below(fan, dir_of(node));
+}
+
+static void prune_below(Fan *fan, Dir *dir)
+{
+	ChildCursor cursor;
+	if (dir_is_single(dir))
+		return;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
+		if (node_is_dir(node))
+			prune(fan, dir, node);
+	}
+}
+
+static void prune_all(Fan *fan)
+{
+	for (size_t i = 0; i < fan->tree->root_count; i++) {
+		if (fan->tree->roots[i]->top != NULL)
+			prune_below(fan, fan->tree->roots[i]->top);
+	}
+}
+
+/* --- what the tree tells ------------------------------------------------------------------------------------------- */
+
+/* Of one entry and nothing else: most views are not concerned, as its path says, which is put together once. */
+static bool is_plain(const Told *told)
+{
+	return told->dir != NULL && told->node != NULL && told->op != OP_MOVE &&
+		told->type != TYPE_DIRECTORY && told->replaced == 0;
+}
+
+static void tell_listeners(Fan *fan, const Told *told, const char *rel, size_t length)
+{
+	const Root *root = tree_root_of(told->dir);
+	for (List *link = fan->views.next; link != &fan->views; link = link->next) {
+		if (view_listens(view_of(link), told, root, rel, length))
+			view_tell(view_of(link), told);
+	}
+}
+
+static void tell_all(Fan *fan, const Told *told)
+{
+	for (List *link = fan->views.next; link != &fan->views; link = link->next)
+		view_tell(view_of(link), told);
+}
+
+/* Some view looks into everything, now and wherever it may be moved. */
+static bool is_whole(Fan *fan)
+{
+	for (List *link = fan->views.next; link != &fan->views; link = link->next) {
+		if (!view_of(link)->border.active)
+			return true;
+	}
+	return false;
+}
+
+static void prune_moved(Fan *fan, const Told *told)
+{
+	Node *back = told->exchange
+		? children_find(told->from_dir, told->from_name, told->from_name_length)
+		: NULL;
+	if (is_whole(fan))
+		return;
+	if (node_is_dir(told->node))
+		prune(fan, told->dir, told->node);
+	if (back != NULL && node_is_dir(back))
+		prune(fan, told->from_dir, back);
+}
+
+static void tell(void *owner, const Told *told)
+{
+	Fan *fan = owner;
+	size_t length;
+	const char *rel = is_plain(told)
+		? border_rel(&fan->paths, told->dir, told->name, told->name_length, &length)
+		: NULL;
+	if (rel != NULL)
+		tell_listeners(fan, told, rel, length);
+	else
+		tell_all(fan, told);
+	if (told->op == OP_MOVE)
+		prune_moved(fan, told);
+}
+
+static void leave(void *owner, Dir *dir, Node *node, bool replaced)
+{
+	Fan *fan = owner;
+	for (List *link = fan->views.next; link != &fan->views; link = link->next)
+		view_leave(view_of(link), dir, node, replaced);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------ */
+
+static void add(Fan *fan, View *view)
+{
+	view_share(view);
+	view_set_tree(view, fan->tree);
+	list_append(&fan->views, &view->link);
+}
+
+Fan *fan_new(View *view)
+{
+	Fan *fan = view_may_share(view) ? calloc(1, sizeof *fan) : NULL;
+	if (fan == NULL)
+		return NULL;
+	fan->tree = fan->paths.tree = view->tree;
+	list_init(&fan->views);
+	tree_hand_over(
+		fan->tree, (TreeSink){.owner = fan, .tell = tell, .enter = enters, .leave = leave});
+	add(fan, view);
+	return fan;
+}
+
+static bool is_same(const Text *a, const Text *b)
+{
+	return a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+}
+
+static bool are_alike(const Root *a, const Root *b)
+{
+	return is_same(a->given, b->given) && is_same(a->prefix, b->prefix) &&
+		is_same(a->real, b->real) && is_same(a->key, b->key);
+}
+
+/* What counts only when a root is added or looked at first does not count here. */
+static bool are_equal(const TreeOptions *a, const TreeOptions *b)
+{
+	return a->mask == b->mask && a->flat == b->flat && a->follow == b->follow &&
+		a->one_filesystem == b->one_filesystem && a->poll == b->poll &&
+		a->automatic == b->automatic && a->interval == b->interval &&
+		a->most_watches == b->most_watches && a->limit_is_error == b->limit_is_error;
+}
+
+bool fan_fits(const Fan *fan, const View *view)
+{
+	const Tree *ours = fan->tree, *other = view->tree;
+	if (!view_may_share(view) || ours->root_count != other->root_count ||
+		!are_equal(&ours->options, &other->options))
+		return false;
+	for (size_t i = 0; i < ours->root_count; i++) {
+		if (!are_alike(ours->roots[i], other->roots[i]))
+			return false;
+	}
+	return true;
+}
+
+void fan_join(Fan *fan, View *view)
+{
+	tree_close(view->tree);
+	add(fan, view);
+	prune_all(fan);
+}
+
+void fan_leave(Fan *fan, View *view)
+{
+	list_remove(&view->link);
+	fan->stale = true;
+	if (!list_empty(&fan->views))
+		return;
+	list_remove(&fan->link);
+	tree_close(fan->tree);
+	border_clear(&fan->paths);
+	free(fan);
+}
+
+void fan_tidy(Fan *fan)
+{
+	fan->stale = false;
+	if (!is_whole(fan))
+		prune_all(fan);
+}
