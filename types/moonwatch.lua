@@ -743,12 +743,13 @@ local process = {}
 ---@return integer? errno
 function process:wait(timeout) end
 
----Sends a signal to its whole group.
+---Sends a signal to its whole group, or to the process alone.
 ---@param signal string | integer
+---@param whom? "group" | "leader"
 ---@return true? sent
 ---@return string? message
 ---@return integer? errno
-function process:kill(signal) end
+function process:kill(signal, whom) end
 
 ---Asks the group to end, and KILLs what is left of it after the grace.
 ---@async

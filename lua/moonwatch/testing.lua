@@ -106,6 +106,7 @@ local function engine_world(world)
       pattern = world.patterns,
       log = world.log,
       exists = function(path) return world.tree[path] ~= nil end,
+      is_behind = function() return false end,
       rearm = function() end,
       on_end = function() end,
       flush = function() end,
@@ -117,9 +118,12 @@ local function engine_world(world)
       start = function(run) start_run(world, run) end,
       stop = function(run) stop_run(world, run) end,
       signal = function(run, name)
+         local is_told = false
          for process in pairs(run.processes) do
             table.insert(process.record.signals, name)
+            is_told = true
          end
+         return is_told
       end,
       execute = function(run, options)
          local process, message, errno = world:start_process(options, run)

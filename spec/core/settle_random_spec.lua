@@ -130,7 +130,7 @@ local function new_world(seed, options)
    math.randomseed(seed)
    local random = math.random
    local world = netmodel.world(random_tree(random, 1))
-   world.open = options.writers and {} or nil
+   world.open = (options.writers or options.pace) and {} or nil
    local target = netmodel.target(world.root)
    return world, target, random
 end
@@ -173,11 +173,11 @@ local function run(seed, options, settings)
    for _ = 1, STEPS do
       work[KINDS[random(#KINDS)]](world, random, random_path(random))
       feed(settle, world, now)
-      now = now + random()
+      now = now + random() * (settings.pace or 1)
       if settings.hand_over and random(20) == 1 then settle = hand_over(settle, options) end
       local batch = random(3) == 1 and settle:take(now)
       if batch then
-         check_writers(world, batch)
+         if settings.writers then check_writers(world, batch) end
          if settings.put_back then handle(settle, target, batch, random) else target:apply(batch) end
       end
    end
@@ -211,6 +211,9 @@ describe("net changes of random work lead to the tree as it is", function()
    runs("held until writers have closed", { settle = 0.3, max_wait = 2, complete = true }, { writers = true })
    runs("path by path, held until writers have closed", { settle = 1, max_wait = 3, each = true, complete = true },
       { writers = true, put_back = true, hand_over = true })
+   runs("with no time to settle", { settle = 0, max_wait = 0.5 }, { pace = 0.06, put_back = true })
+   runs("path by path, with no time to settle", { settle = 0, max_wait = 0.2, each = true },
+      { pace = 0.06, put_back = true, hand_over = true })
 end)
 
 describe("a stream of events that makes no sense", function()

@@ -234,6 +234,93 @@ local function complain(message, before, world, batch)
       netmodel.show(world.events), netmodel.show(batch)), 0)
 end
 
+describe("a file that is open for writing", function()
+   local function event(op, name) return { op = op, path = "r/" .. name, rel = name, root = "r", type = "file" } end
+
+   local function shown(settle, now)
+      return netmodel.show(settle:take(now) or {})
+   end
+
+   for _, each in ipairs { false, true } do
+      describe(each and "path by path" or "in a batch", function()
+         it("is one change for one save, with no time to settle too", function()
+            local settle <close> = core.settle { settle = 0, max_wait = 5, each = each }
+            settle:feed(event("create", "f"), 10)
+            assert.equal("", shown(settle, 10))
+            settle:feed(event("modify", "f"), 10.01)
+            assert.equal("", shown(settle, 10.05))
+            settle:feed(event("close_write", "f"), 10.06)
+            assert.equal(10.06, settle:deadline())
+            assert.equal("create f", shown(settle, 10.06))
+            assert.same({ 0, nil }, { settle:pending(), settle:deadline() })
+         end)
+
+         it("holds up nothing but itself", function()
+            local settle <close> = core.settle { settle = 0, max_wait = 5, each = each }
+            settle:feed(event("modify", "slow"), 10)
+            settle:feed(event("modify", "f"), 10)
+            settle:feed(event("close_write", "f"), 10)
+            assert.equal("modify f", shown(settle, 10))
+            settle:feed(event("delete", "slow"), 10.05)
+            assert.equal("delete slow", shown(settle, 10.05))
+         end)
+
+         it("is told once it is quiet, though its writer goes on for ever", function()
+            local settle <close> = core.settle { settle = 0, max_wait = 5, each = each }
+            for round = 10, 12 do
+               settle:feed(event("modify", "log"), round)
+               assert.equal("", shown(settle, round))
+               assert.is_true(math.abs(settle:deadline() - round - 0.1) < 1e-6)
+               assert.equal("modify log", shown(settle, round + 0.101))
+               assert.is_nil(settle:deadline())
+            end
+         end)
+
+         it("is told at max_wait, though its writer never rests", function()
+            local settle <close> = core.settle { settle = 0, max_wait = 1, each = each }
+            local told = {}
+            for step = 0, 50 do
+               settle:feed(event("modify", "log"), 10 + step / 20)
+               if shown(settle, 10 + step / 20) ~= "" then told[#told + 1] = 10 + step / 20 end
+            end
+            assert.same({ 11, 12.05 }, told)
+         end)
+
+         it("waits for as long as settle says, where that is more", function()
+            local settle <close> = core.settle { settle = 0.3, max_wait = 5, each = each }
+            settle:feed(event("modify", "f"), 10)
+            assert.equal(10.3, settle:deadline())
+            assert.equal("modify f", shown(settle, 10.3))
+         end)
+      end)
+   end
+
+   it("is handed over once where its writer has gone and the word of that is still to be read", function()
+      local is_open = true
+      local settle <close> = core.settle { settle = 0, complete = true, each = true, writer = function() return is_open end }
+      settle:feed(event("create", "f"), 10)
+      assert.equal("", shown(settle, 10))
+      is_open = false
+      assert.equal(12, settle:deadline())
+      assert.equal("", shown(settle, 12))
+      settle:feed(event("close_write", "f"), 12.05)
+      assert.equal("create f", shown(settle, 12.05))
+      assert.same({ 0, nil }, { settle:pending(), settle:deadline() })
+   end)
+
+   it("needs no such word, and may be opened anew meanwhile", function()
+      local is_open = false
+      local settle <close> = core.settle { settle = 0, complete = true, each = true, writer = function() return is_open end }
+      settle:feed(event("create", "link"), 10)
+      assert.equal("", shown(settle, 10))
+      is_open = true
+      assert.equal("", shown(settle, 10.1))
+      is_open = false
+      assert.equal("", shown(settle, settle:deadline()))
+      assert.equal("create link", shown(settle, settle:deadline()))
+   end)
+end)
+
 describe("every sequence of operations on two names and what is in them", function()
    local settle, count
 

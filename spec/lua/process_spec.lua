@@ -482,6 +482,21 @@ describe("a handle", function()
       local handle = start { "true" }
       handle:wait()
       assert.same({ nil, "true: No such process", ESRCH }, { handle:kill "TERM" })
+   end)
+
+   it("can go to the process alone", function()
+      local handle = start { "sh", "-c", "trap 'echo told; kill -0 $!  && echo spared; kill $!; exit' HUP; "
+         .. "sleep 100 & echo ready; wait", stdout = "pipe" }
+      local lines = handle:lines()
+      assert.equal("ready", lines())
+      assert.is_true(handle:kill("HUP", "leader"))
+      assert.same({ "told", "spared", nil }, { lines(), lines(), lines() })
+   end)
+
+   it("reaches nobody in a process whose end has not been noticed yet", function()
+      local handle = start { "true" }
+      repeat until state_of(handle.pid) == "Z"
+      assert.same({ nil, "true: No such process", ESRCH }, { handle:kill("TERM", "leader") })
       assert.is_true(handle:stop().ok)
    end)
 

@@ -288,6 +288,29 @@ end }]], { files = { ["in/a"] = "", ["in/b"] = "" } })
       assert.same({ "HUP", "HUP", "HUP" }, world.records[1].signals)
    end)
 
+   it("signal: waits for the end of a run that has no process to be told", function()
+      local world = load_script [[
+rule "r" { watch = "src", busy = { signal = "HUP" }, run = function(batch)
+   log.info(table.concat(batch:paths(), " "))
+   sleep(1)
+end }
+rule "e" { watch = "src", busy = { signal = "HUP" }, each = function(change)
+   log.info("each " .. change.path)
+   sleep(1)
+end }
+]]
+      world:save("src/a"):pass(0.5)
+      world:save("src/a"):save("src/b"):pass(0.3)
+      assert.is_nil(world:rule("r"):idle(0))
+      world:pass_until_idle()
+      local said = {}
+      for _, line in ipairs(world:logged "info") do
+         if not line:find "done in" then said[#said + 1] = line:sub(6) end
+      end
+      table.sort(said)
+      assert.same({ "each src/a", "each src/a", "each src/b", "src/a", "src/b src/a" }, said)
+   end)
+
    it("holds per key with each", function()
       local world = load_script 'rule "r" { watch = "in", each = { "x", "{rel}" }, busy = "restart" }'
       world:process("x", { seconds = 2 })

@@ -118,6 +118,66 @@ describe("rules on a real tree", function()
       end)
    end)
 
+   -- Each run makes the change for the next: as the last act of its command, or, from the background, once the command's
+   -- end has been noticed. Where one is lost the chain ends.
+   local STEP = [[
+      dir=$1
+      shift
+      for path; do
+         number=${path##*/}
+         next=$dir/in/$((number + 1))
+         echo "$number" >>"$dir/log"
+      done
+      if [ $number = 1000 ]; then exit; fi
+      if [ $((number % 2)) = 0 ]; then exec mkdir -p "$next"; fi
+      me=$$
+      { while [ -d /proc/$me ]; do :; done; mkdir -p "$next"; } &
+   ]]
+
+   local function chain(keys)
+      local found = {}
+      with_rules(function(set, dir)
+         helper.write(dir .. "/step.sh", STEP)
+         helper.write(dir .. "/log", "")
+         keys.watch, keys.settle, keys.guard, keys.limit = dir .. "/in", 0, false, 1
+         local step = { "sh", dir .. "/step.sh", dir, keys.each and "{path}" or "{paths}" }
+         keys.each, keys.run = keys.each and step, not keys.each and step or nil
+         set:declare("chain", keys)
+         started(set)
+         helper.mkdir(dir .. "/in/1")
+         local log_of, deadline = dir .. "/log", moonwatch.now() + 120
+         repeat
+            moonwatch.sleep(0.01)
+         until helper.read(log_of):find "%f[%d]1000\n" or moonwatch.now() > deadline
+         assert.is_true(set:idle(10))
+         for number in helper.read(log_of):gmatch "%d+" do found[#found + 1] = math.tointeger(number) end
+      end)
+      return found
+   end
+
+   local function to_thousand()
+      local numbers = {}
+      for i = 1, 1000 do numbers[i] = i end
+      return numbers
+   end
+
+   it("lose none of a thousand changes made in the moment in which a command ends", function()
+      assert.same(to_thousand(), chain {})
+   end)
+
+   it("nor with each", function()
+      assert.same(to_thousand(), chain { each = true })
+   end)
+
+   it("nor where a change restarts what is ending", function()
+      local seen, each_once = {}, {}
+      for _, number in ipairs(chain { busy = "restart" }) do
+         if not seen[number] then each_once[#each_once + 1] = number end
+         seen[number] = true
+      end
+      assert.same(to_thousand(), each_once)
+   end)
+
    it("idle is a barrier: whatever changed before is handled", function()
       with_rules(function(set, dir)
          local last

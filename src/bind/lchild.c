@@ -197,8 +197,12 @@ static int l_wait(lua_State *L)
 
 static int l_kill(lua_State *L)
 {
+	static const char *const targets[] = {"group", "leader", NULL};
 	ProcessObject *process = check_process(L);
-	int error = child_signal(&process->child, check_signal(L, 2));
+	int number = check_signal(L, 2);
+	bool alone = luaL_checkoption(L, 3, "group", targets) == 1;
+	int error = alone ? child_signal_leader(&process->child, number)
+					  : child_signal(&process->child, number);
 	if (error < 0)
 		return bind_failf(L, -error, "%s: %s", process->name, strerror(-error));
 	lua_pushboolean(L, true);

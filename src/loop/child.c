@@ -164,6 +164,13 @@ int child_signal(Child *child, int number)
 	return spawn_signal(&child->process, number);
 }
 
+int child_signal_leader(Child *child, int number)
+{
+	if (child->state == CHILD_NONE || child->state == CHILD_ENDED || child->leader_ended)
+		return -ESRCH;
+	return spawn_signal_leader(&child->process, number);
+}
+
 void child_stop(Child *child, double grace)
 {
 	if (child->state != CHILD_RUNNING && child->state != CHILD_STOPPING)

@@ -53,6 +53,9 @@ int child_start(Loop *loop, Child *child, const Spawn *spawn, double timeout, Sp
 /* A signal to the whole group; -ESRCH where it has ended. */
 int child_signal(Child *child, int number);
 
+/* A signal to the process alone; -ESRCH where it has ended, noticed or not. */
+int child_signal_leader(Child *child, int number);
+
 /* Stops the group in an orderly way; `ended` is called when nothing of it is left. Again: a shorter grace counts. */
 void child_stop(Child *child, double grace);
 

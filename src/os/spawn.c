@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,14 @@ int spawn_signal(const Process *process, int number)
 	if (process->reaped) /* its number may be another's by now */
 		return -ESRCH;
 	return kill(-process->pid, number) < 0 ? -errno : 0;
+}
+
+int spawn_signal_leader(const Process *process, int number)
+{
+	struct pollfd end = {.fd = process->pidfd, .events = POLLIN};
+	if (poll(&end, 1, 0) != 0)
+		return -ESRCH;
+	return syscall(SYS_pidfd_send_signal, process->pidfd, number, NULL, 0) < 0 ? -errno : 0;
 }
 
 int spawn_signal_all(const Process *process, int number)

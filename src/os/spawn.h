@@ -66,7 +66,10 @@ int spawn_start(const Spawn *spawn, Process *process, SpawnStep *failed);
  * signalled. */
 int spawn_signal(const Process *process, int signal_number);
 
-/* The same, and to all descendants that have left the group, now and while the group is being ended: guarded only. */
+/* Sends a signal to the process alone; -ESRCH where it has ended, reaped or not. */
+int spawn_signal_leader(const Process *process, int signal_number);
+
+/* As spawn_signal, and to all descendants that have left the group, now and while the group is being ended: guarded only. */
 int spawn_signal_all(const Process *process, int signal_number);
 
 /* Takes the status. 1: *status is set, in the encoding of waitpid; 0: it still runs; -ECHILD:

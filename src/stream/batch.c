@@ -11,6 +11,7 @@
 
 #include "base/eventop.h"
 #include "base/filetype.h"
+#include "stream/overlay.h"
 
 /* What batch_write puts in front; the last character is the version of the layout. */
 static const char magic[8] = "mwnet\n\0\1";
@@ -133,7 +134,7 @@ static bool is_change(const char *raw, uint64_t used)
 	memcpy(&change, raw, sizeof change);
 	return is_op(change.op) && change.to.path.length > 0 && is_path(&change.to, used) &&
 		is_path(&change.from, used) && change.type <= TYPE_BLOCK && change.replaced <= TYPE_BLOCK &&
-		change.unclosed <= 2 && (change.op != OP_MOVE || change.from.path.length > 0) &&
+		change.unclosed <= FILE_SUSPECT && (change.op != OP_MOVE || change.from.path.length > 0) &&
 		!isnan(change.first) && !isnan(change.last) && !isnan(change.give_up);
 }
 

@@ -42,8 +42,9 @@ typedef struct PathRef {
 enum {
 	FILE_CLOSED,
 	FILE_OPEN,
-	FILE_SUSPECT
-}; /* the last: found by looking, its writer may be at work */
+	FILE_LEFT,   /* its writer is gone, and the kernel's word of that may be on its way */
+	FILE_SUSPECT /* found by looking, its writer may be at work */
+};
 
 struct Entry {
 	Place *was, *now; /* NULL: not in that tree */

@@ -16,6 +16,8 @@
 
 static const double first_ask = 2,
 					longest_ask = 30; /* seconds between questions about one writer */
+/* After so many seconds an open file is quiet, and the word of a close has come. */
+static const double moment = 0.1;
 
 void settle_init(Settle *settle, const SettleOptions *options)
 {
@@ -170,15 +172,27 @@ static int ask(const Settle *settle, const Place *place, uint64_t *signature)
 	return answer;
 }
 
+static void look_again(Settle *settle, Place *place, double time)
+{
+	place->ask_at = time;
+	settle->next_ask = earlier(settle->next_ask, time);
+}
+
 /* The end of what the kernel told of will be told as well; of what was found by looking it will not. */
 static bool is_at_work(const Settle *settle, Place *place)
 {
+	Entry *entry = place->now;
 	uint64_t before = place->signature;
-	bool was_told = place->now->unclosed == FILE_OPEN;
+	bool was_told = entry->unclosed == FILE_OPEN;
 	switch (ask(settle, place, &place->signature)) {
 	case WRITER_NONE:
-		return false;
+		/* The kernel's word of the close is there, unread: handed over now, the file would come a second time. */
+		if (was_told)
+			entry->unclosed = FILE_LEFT;
+		return was_told;
 	case WRITER_AT_WORK:
+		if (entry->unclosed == FILE_LEFT)
+			entry->unclosed = FILE_OPEN;
 		return true;
 	case WRITER_UNSURE:
 		return was_told || before != place->signature;
@@ -189,23 +203,49 @@ static bool is_at_work(const Settle *settle, Place *place)
 
 static void plan_ask(Settle *settle, Place *place, double now)
 {
-	place->ask_step = place->ask_step == 0 ? first_ask : fmin(place->ask_step * 2, longest_ask);
-	place->ask_at = earlier(now + place->ask_step, place->give_up);
-	settle->next_ask = earlier(settle->next_ask, place->ask_at);
+	double step = moment;
+	if (place->now->unclosed != FILE_LEFT)
+		step = place->ask_step =
+			place->ask_step == 0 ? first_ask : fmin(place->ask_step * 2, longest_ask);
+	look_again(settle, place, earlier(now + step, place->give_up));
+}
+
+/* A file that must be whole: has it still a writer? */
+static bool waits_for_writer(Settle *settle, Place *place, double now)
+{
+	if (place->give_up == 0)
+		place->give_up = now + settle->options.complete;
+	if (now >= place->give_up || !is_at_work(settle, place))
+		return false;
+	plan_ask(settle, place, now);
+	return true;
+}
+
+/* Any other: a save is one change, however short `settle` is, if it is closed before it has been quiet for a moment. */
+static bool waits_for_close(Settle *settle, Place *place, double now)
+{
+	double until = earlier(place->last + moment, place->first + settle->options.max_wait);
+	if (place->now->unclosed != FILE_OPEN || now >= until)
+		return false;
+	look_again(settle, place, until);
+	return true;
+}
+
+static bool waits(Settle *settle, Place *place, double now)
+{
+	return settle->options.complete < 0 ? waits_for_close(settle, place, now)
+										: waits_for_writer(settle, place, now);
 }
 
 /* Due, but must it wait for its writer? Then it is parked. */
 static bool is_kept_back(Settle *settle, Place *place, double now)
 {
 	Entry *entry = place->now;
-	if (settle->options.complete < 0 || entry == NULL || entry->unclosed == FILE_CLOSED ||
+	if (entry == NULL || entry->unclosed == FILE_CLOSED ||
 		(entry->type != TYPE_FILE && entry->type != TYPE_UNKNOWN))
 		return false;
-	if (place->give_up == 0)
-		place->give_up = now + settle->options.complete;
-	if (now < place->give_up && is_at_work(settle, place)) {
+	if (waits(settle, place, now)) {
 		place_park(&settle->overlay, place, PLACE_HELD);
-		plan_ask(settle, place, now);
 		return true;
 	}
 	entry->unclosed = FILE_CLOSED;
@@ -226,9 +266,7 @@ static void look_at_held(Settle *settle, double now)
 			continue;
 		if (now < place->ask_at) {
 			settle->next_ask = earlier(settle->next_ask, place->ask_at);
-		} else if (now < place->give_up && is_at_work(settle, place)) {
-			plan_ask(settle, place, now);
-		} else {
+		} else if (!waits(settle, place, now)) {
 			place->now->unclosed = FILE_CLOSED;
 			place_unpark(o, place, -INFINITY, -INFINITY);
 			settle->ripe = true;
@@ -325,6 +363,8 @@ int settle_take(Settle *settle, double now, Batch *batch)
 		close_window(settle);
 	if (error < 0)
 		settle->ripe = true; /* what is left is due at once */
+	if (settle->overlay.dirty == 0)
+		settle->next_ask = INFINITY;
 	int count = drop_unwanted(settle, batch, first);
 	return count > 0 ? count : error;
 }

@@ -4,6 +4,7 @@
 
 local due = {}
 
+local ASK_AGAIN = 0.1 -- seconds until a run without a process is looked at again
 local NONE = {} -- no changes; never written to
 
 -- Of a batch, each change by itself. Where files swap their names a batch has steps over a temporary name, which never
@@ -52,6 +53,15 @@ function due:pick_lane()
    return waiting or self.items[1]
 end
 
+-- The gatherer's deadline has come.
+function due:due(now)
+   if self.spec.each then
+      self:due_changes(now)
+   else
+      self:due_batch(now)
+   end
+end
+
 -- A settled batch stays in the gatherer, growing, until its run can start.
 function due:due_batch(now)
    local item = self:pick_lane()
@@ -61,20 +71,26 @@ function due:due_batch(now)
    elseif self.spec.busy == "restart" then
       self:stop_run(item.run, "restart")
    elseif self.spec.busy ~= "queue" then
-      self:spend(item.run, self:wanted(self.gather:take(now) or {}))
-      self:arm_gather(now)
+      local changes = self.gather:take(now) or {}
+      if self:spend(item.run, self:wanted(changes)) then
+         self:arm_gather(now)
+      else
+         self.gather:merge(changes)
+         self:look_later(now + ASK_AGAIN, now)
+      end
    end
 end
 
--- Changes that a running job makes superfluous: dropped, or told to it by a signal.
+-- Changes that a running job makes superfluous: dropped, or told to it by a signal. False where there is no process left
+-- to be told: then they wait for the end of the run.
 function due:spend(run, changes)
    if #changes == 0 then
-      return
+      return true
    elseif self.spec.busy == "signal" then
-      self.world.signal(run, self.spec.busy_signal)
-   else
-      self.world.log.debug("%s: busy, changes dropped: %d", self.spec.name, #changes)
+      return self.world.signal(run, self.spec.busy_signal)
    end
+   self.world.log.debug("%s: busy, changes dropped: %d", self.spec.name, #changes)
+   return true
 end
 
 function due:due_changes(now)
@@ -171,8 +187,8 @@ function due:due_item(item, change, reason)
    local key = self:key_of(change)
    local holder = self.locks[key]
    if holder and holder.run then
-      if self.spec.busy == "drop" or self.spec.busy == "signal" then
-         self:spend(holder.run, { change })
+      local is_spent = (self.spec.busy == "drop" or self.spec.busy == "signal") and self:spend(holder.run, { change })
+      if is_spent then
          return self:tidy(item)
       elseif self.spec.busy == "restart" then
          self:stop_run(holder.run, "restart")

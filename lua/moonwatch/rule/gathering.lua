@@ -11,6 +11,7 @@ local gathering = {}
 
 local MOST_AT_ONCE = 4096 -- events taken from the queue in one go
 local HOLD_POLL = 0.1     -- seconds between two looks at the paths of `hold`
+local TURN = 0.001        -- seconds for which a look gives way to the reader of the events
 
 function gathering:new_gatherer()
    local spec = self.spec
@@ -82,7 +83,8 @@ function gathering:arm_gather(now)
    self:look_at(math.max(deadline, now), now)
 end
 
--- Is something due? Asked at the gatherer's deadline, and whenever what was in the way is gone.
+-- Is something due? Asked at the gatherer's deadline, and whenever what was in the way is gone. On a busy machine what
+-- has happened may still wait to be read: that goes first, once, for it may be the end of a save.
 function gathering:look(now)
    local deadline = self.gather and self.gather:deadline()
    if not deadline or self.paused then
@@ -90,13 +92,19 @@ function gathering:look(now)
    elseif deadline > now then
       self:arm_gather(now)
    elseif self:is_held() then
-      self.engine:cancel(self.gather_timer)
-      self:look_at(now + HOLD_POLL, now)
-   elseif self.spec.each then
-      self:due_changes(now)
+      self:look_later(now + HOLD_POLL, now)
+   elseif not self.has_given_way and self.world.is_behind(self) then
+      self.has_given_way = true
+      self:look_later(now + TURN, now)
    else
-      self:due_batch(now)
+      self.has_given_way = nil
+      self:due(now)
    end
+end
+
+function gathering:look_later(time, now)
+   self.engine:cancel(self.gather_timer)
+   self:look_at(time, now)
 end
 
 -- `hold`: while one of the paths exists the batch waits and grows.

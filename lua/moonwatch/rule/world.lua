@@ -156,10 +156,14 @@ local function flush(moonwatch, runtime, timeout)
    return ok, message, errno
 end
 
+local function is_behind(runtime)
+   local watcher = runtime.watcher
+   return watcher ~= nil and watcher:_is_behind()
+end
+
 -- Before a run ends: what was changed until now is read, so that the guard knows it was made during the run.
 local function flush_run(moonwatch, runtime)
-   local watcher = runtime.spec.guard and runtime.watcher
-   if watcher and watcher:_is_behind() then
+   if runtime.spec.guard and is_behind(runtime) then
       flush(moonwatch, runtime, 0.1)
    end
 end
@@ -324,13 +328,13 @@ function world.exec(options)
    return execute(moonwatch, run, copy)
 end
 
-local function signal(self, run, name)
+-- Tells the processes of a run, not what they have started: whether any has been told.
+local function signal(run, name)
+   local is_told = false
    for handle in pairs(run.processes or {}) do
-      local ok, message = handle:kill(name)
-      if not ok then
-         self.log.warn("%s: signal %s: %s", run.name, name, message or "the process is gone")
-      end
+      is_told = handle:kill(name, "leader") or is_told
    end
+   return is_told
 end
 
 -- Idle -----------------------------------------------------------------------------------------------------------
@@ -410,7 +414,7 @@ function world.new(options)
       log = options.log or log.new(), budget = options.budget or 10,
       watchers = {}, muted = {}, idlers = {},
       exists = function(path) return core.kind(path) ~= nil end,
-      kind = core.kind,
+      kind = core.kind, is_behind = is_behind,
    }
    function self.find(runtime, reason) find(moonwatch, runtime, reason) end
    local disarm
@@ -422,7 +426,7 @@ function world.new(options)
    function self.all_ended(runtimes, timeout) return all_ended(moonwatch, self, runtimes, timeout) end
    function self.start(run) start(moonwatch, self, run) end
    function self.stop(run) stop(moonwatch, self, run) end
-   function self.signal(run, name) signal(self, run, name) end
+   self.signal = signal
    function self.execute(run, given) return execute(moonwatch, run, given) end
    function self.idle(runtime, timeout) return idle(moonwatch, self, runtime, timeout) end
    function self.flush(runtime, timeout) return flush(moonwatch, runtime, timeout) end
