@@ -22,6 +22,8 @@ SEEDS      ?= 1-20
 OPS        ?= 5000
 WRITERS    ?= 1,3
 PROFILES   ?= plain
+# Of a soak: how many runs of a command.
+RUNS       ?= 100000
 # What to run: spec files or folders, how many at once.
 SPECS      ?= spec
 JOBS       ?= 2
@@ -141,6 +143,10 @@ torture:  ## random work against the oracles (SEEDS=1-20 OPS=5000 WRITERS=1,3 PR
 	@BUILD=$(BUILD) $(LUA) spec/torture/main.lua --seeds $(SEEDS) --ops $(OPS) --writers $(WRITERS) \
 		--profiles $(PROFILES) $(TORTURE_FLAGS)
 
+soak:  ## a host that runs a command 100,000 times, and what it holds by then (RUNS=100000)
+	$(submake) all
+	@BUILD=$(BUILD) $(LUA) spec/torture/soak.lua $(RUNS)
+
 torture-tools: $(BUILD)/torture/worker $(BUILD)/torture/torture_probe.so
 
 $(BUILD)/torture/worker: spec/torture/worker.c
@@ -237,5 +243,5 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 .DELETE_ON_ERROR:
-.PHONY: doc dist src-rock deb all module run test check sanitize valgrind torture torture-tools bench install uninstall rocks format clean help \
+.PHONY: doc dist src-rock deb all module run test check sanitize valgrind torture torture-tools soak bench install uninstall rocks format clean help \
 	deps deps-run deps-test deps-check deps-bench deps-doc deps-deb

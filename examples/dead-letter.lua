@@ -22,8 +22,9 @@ rule "import" {
    on_failure = function(changes, err)
       for _, change in ipairs(changes) do
          assert(os.rename(change.path, "failed/" .. change.name))
-         local reason <close> = assert(io.open("failed/" .. change.name .. ".reason", "w"))
-         reason:write(err, "\n")
+         local reason = assert(io.open("failed/" .. change.name .. ".reason", "w"))
+         assert(reason:write(err, "\n"))
+         assert(reason:close())
          log.warn("failed: %s", change.name)
       end
    end,

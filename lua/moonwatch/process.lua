@@ -17,7 +17,7 @@ local POINTER = 8            -- bytes that each argument costs beside its own
 local LIST = "{paths}"
 
 local function check_signal(value)
-   return not core.signal_number(value) and ("has no signal %s"):format((declare.show(value))) or nil
+   return not core.signal_number(value) and ("names no signal: %s"):format((declare.show(value))) or nil
 end
 
 local function check_codes(value)
@@ -143,6 +143,13 @@ function process.process(options)
    return start(options, "process", "inherit")
 end
 
+-- Waits for the end of what exec has started. rule/world.lua puts its own in place: in a job of a rule a command belongs
+-- to the job.
+function process.attend(handle)
+   local _ <close> = handle
+   return handle:wait()
+end
+
 --- Runs a command to its end.
 -- @tparam table options the command's words and the options by name
 -- @treturn table `{ ok, code, signal, timed_out, out, err, truncated, seconds }`; or nil, message, errno where it cannot
@@ -151,9 +158,9 @@ end
 -- local result = assert(moonwatch.exec{ "git", "status", "-s", cwd = "project", timeout = 10 })
 -- if result.ok then io.write(result.out) end
 function process.exec(options)
-   local handle <close>, message, errno = start(options, "exec", "capture")
+   local handle, message, errno = start(options, "exec", "capture")
    if not handle then return nil, message, errno end
-   return handle:wait()
+   return process.attend(handle)
 end
 
 local function cost(word)

@@ -103,11 +103,6 @@ end
 
 -- Scripts --------------------------------------------------------------------------------------------------------
 
--- `moonwatch` in a script: exec belongs to the job that calls it.
-local function module_for_scripts(exec)
-   return setmetatable({ exec = exec }, { __index = require "moonwatch" })
-end
-
 -- spawn of scripts: what a job spawns is the job's; any other task ends with the set.
 local function spawn_for(set)
    local moonwatch = require "moonwatch"
@@ -125,10 +120,9 @@ end
 -- The globals of a rule script: Lua's own, rule, defaults, exec, spawn, sleep, every, at, log, moonwatch and arg.
 function rules.environment(set, arg)
    local moonwatch = require "moonwatch"
-   local exec = require "moonwatch.rule.world".exec
    return set:environment({
-      exec = exec, spawn = spawn_for(set), sleep = moonwatch.sleep, log = set.options.log,
-      moonwatch = module_for_scripts(exec), coroutine = moonwatch.coroutine,
+      exec = moonwatch.exec, spawn = spawn_for(set), sleep = moonwatch.sleep, log = set.options.log,
+      moonwatch = moonwatch, coroutine = moonwatch.coroutine,
       require = function()
          return script_require(set, function() return rules.environment(set, arg) end)
       end,

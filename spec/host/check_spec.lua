@@ -28,7 +28,7 @@ every(5, "tick", function() end)]]
       assert.matches('^rule "build" %(rules%.lua:1%): watch in, run touch ran\n'
          .. '   on create, delete, modify, move; 3 directories\n'
          .. 'rule "copy" %(rules%.lua:2%): watch in, each function at rules%.lua:2\n   on create, modify, move; 3 directories\n'
-         .. 'job "tick" %(rules%.lua:3%)\n2 rules and 1 job, 3 directories: 3 watches needed; '
+         .. 'job "tick" %(rules%.lua:3%): every 5 s\n2 rules and 1 job, 3 directories: 3 watches needed; '
          .. 'max_user_watches is %d+, %d+ in use\n$',
          result.out)
       assert.is_false(helper.exists(dir .. "/ran"))

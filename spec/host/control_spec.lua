@@ -502,8 +502,8 @@ describe("moonwatch log", function()
       assert.same({ status = 0, out = "", err = "" }, ask(dir, "log", "info"))
       helper.write(dir .. "/b", "")
       helper.rename(dir .. "/b", dir .. "/in/b")
-      program:wait_for "info  show: done in"
-      assert.equal(1, select(2, program:err():gsub("show: done", "")))
+      program:wait_for "info  show: in/b: done in"
+      assert.equal(1, select(2, program:err():gsub("done in", "")))
    end)
 end)
 

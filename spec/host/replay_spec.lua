@@ -28,7 +28,7 @@ rule "import" { watch = "in", complete = true, each = function(change) return ni
        0.300 info build: done in 0.00 s
        1.200 build: make 'src/b c.c'
        1.200 info build: done in 0.00 s
-       2.100 error import: no x
+       2.100 error import: in/x: no x
 ]] }, host({ "replay", dir .. "/r.lua", dir .. "/log" }))
    end)
 

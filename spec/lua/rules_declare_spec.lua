@@ -43,13 +43,20 @@ describe("a rule's declaration", function()
          { "settle = -1", "settle must be a number of seconds, not -1" },
          { "limit = 0", "limit must be a whole number of at least 1, not 0" },
          { "start = 1", "start must be true or false, not 1" },
-         { "watch = {}", "watch must be a path or a list of paths, not a table" },
+         { "watch = {}", "watch must be a path or a list of paths, not an empty table" },
          { 'watch = "a\\0b"', 'watch must be a path or a list of paths, not "a\\0b"' },
          { 'busy = "restat"', 'busy must be a table, "queue", "restart" or "drop", not "restat" '
             .. '(did you mean "restart"?)' },
          { "busy = {}", "busy needs a signal" },
          { 'busy = { signl = "HUP" }', 'busy: unknown key "signl" (did you mean "signal"?)', true },
          { 'on = "creat"', 'on has no "creat" (did you mean "create"?)' },
+         { 'busy = { sig = "HUP" }', 'busy: unknown key "sig" (did you mean "signal"?)' },
+         { 'on = "changed"', 'on has no "changed": create, modify, delete, move and attrib are known' },
+         { "each = {}", "each must be a list of words, a list of such lists or a function, not an empty table" },
+         { 'each = { "make", true }', "each must be a list of words, a list of such lists or a function, "
+            .. "not a list with true" },
+         { '"src"', 'a value without a key: "src"' },
+         { 'key = "dir"', "key belongs to each: run is called once for all" },
          { "on = {}", "on is empty" },
          { "retry = { time = 3 }", 'retry: unknown key "time" (did you mean "times"?)', true },
          { "retry = { delay = true }", "retry: delay must be a number of seconds, not true", true },
@@ -57,7 +64,7 @@ describe("a rule's declaration", function()
             .. '(did you mean "path"?)' },
          { "env = { [1] = 'x' }", "env has a name that cannot be one: 1" },
          { "env = { A = true }", "env needs a string, a number or false for A" },
-         { 'stop_signal = "STOPP"', 'stop_signal has no signal "STOPP"' },
+         { 'stop_signal = "STOPP"', 'stop_signal names no signal: "STOPP"' },
          { 'stdin = "path0"', 'stdin has no "path0" (did you mean "paths"?)' },
          { "guard = true", "guard must be a table or false, not true" },
          { "match = { 1 }", "match must be a pattern or a list of patterns, not a list with 1" },
@@ -111,6 +118,14 @@ describe("a rule's declaration", function()
          refusal 'rule "r" { watch = "a", run = { "x", "-f{paths}" } }')
       assert.equal('script.lua:1: rule "r": each: {rels} stands for many paths; each has one: {rel}',
          refusal 'rule "r" { watch = "a", each = { "x", "{rels}" } }')
+   end)
+
+   it("takes a placeholder that is a letter off for a slip, and leaves other braces alone", function()
+      assert.equal('script.lua:1: rule "r": each: unknown placeholder {paht} (did you mean {path}?)',
+         refusal 'rule "r" { watch = "a", each = { "x", "-f{paht}" } }')
+      assert.equal('script.lua:1: rule "r": run: unknown placeholder {pahts} (did you mean {paths}?)',
+         refusal 'rule "r" { watch = "a", run = { "x", "{pahts}" } }')
+      assert.is_true((declared 'rule "r" { watch = "a", each = { "awk", "{print} {file} {rev}", "{path}" } }'))
    end)
 
    it("gives a value that can be read and printed, and not changed", function()

@@ -390,8 +390,8 @@ rule "r" { watch = "in", retry = { times = 2 }, each = function(change, job)
    if job.try < 3 then return nil, "not yet" end
 end }]]
       world:save("in/a"):pass(100)
-      assert.same({ "info 1 change", "warn r: not yet (will be tried again)", "info 2 retry",
-         "warn r: not yet (will be tried again)", "info 3 retry", "info r: done in 0.00 s" }, world:logged "info")
+      assert.same({ "info 1 change", "warn r: in/a: not yet (again in 1 s)", "info 2 retry",
+         "warn r: in/a: not yet (again in 2 s)", "info 3 retry", "info r: in/a: done in 0.00 s" }, world:logged "info")
    end)
 
    it("starts the count anew with a new change, merged with the old ones", function()
@@ -448,7 +448,7 @@ end } }
          return {}
       end)
       world:save("in/a"):pass(60)
-      assert.same({ "warn r: x: No such file or directory (will be tried again)" }, world:logged "warn")
+      assert.same({ "warn r: x: No such file or directory (again in 1 s)" }, world:logged "warn")
       assert.equal(2, calls)
    end)
 end)
@@ -714,6 +714,22 @@ end }]], { max_errors = 3 })
       rule:resume()
       world:pass(1)
       assert.equal("info in/4 in/5", world:logged("info")[#world:logged "info" - 1])
+   end)
+
+   it("an error in a function for the output is told with the rule's name, and ends nothing", function()
+      local world = load_script [[
+rule "r" { watch = "in", run = { "x" }, stdout = function(line) error("cannot read " .. line) end }]]
+      world:process("x", { out = "one\ntwo\n" })
+      world:save("in/a"):pass(1)
+      assert.matches("^error r: stdout: [^\n]*:2: cannot read one\n", world:logged("error")[1])
+      assert.equal(2, #world:logged "error")
+      assert.is_true(world:rule("r"):status().last.ok)
+   end)
+
+   it("a log line that does not fit its format says where it is", function()
+      local world = load_script 'rule "r" { watch = "in", run = function(batch)\nlog.info("%d files", batch) end }'
+      world:save("in/a"):pass(1)
+      assert.matches("^info %%d files %([^\n]*:3: bad argument #2", world:logged("info")[1])
    end)
 
    it("an error in on_failure or in retry.when is told", function()

@@ -213,7 +213,7 @@ describe("rules on a real tree", function()
 
    it("a function that is restarted takes the processes of its exec with it", function()
       with_rules(function(set, dir)
-         local exec = require("moonwatch.rule.world").exec
+         local exec = moonwatch.exec
          local begun = 0
          set:declare("r", { watch = dir .. "/in", settle = 0.01, busy = "restart", run = function(batch)
             begun = begun + 1
@@ -226,6 +226,32 @@ describe("rules on a real tree", function()
             eventually(function() return begun == i end)
          end
          assert.is_true(set:idle(10))
+         assert.same({}, helper.children())
+      end)
+   end)
+
+   it("no second run begins before what an exec of the first has started is gone", function()
+      with_rules(function(set, dir)
+         local overlaps, finished = 0, 0
+         local stubborn = "trap 'sleep 0.1; rm -r $0; exit' TERM; mkdir $0 || exit 9; echo >$0.begun; while :; do sleep 0.01; done"
+         set:declare("r", { watch = dir .. "/in", settle = 0.01, busy = "restart", run = function(batch)
+            if helper.read(batch[1].path) == "last" then
+               finished = finished + 1
+               overlaps = overlaps + (helper.exists(dir .. "/alone") and 1 or 0)
+               return
+            end
+            local result = moonwatch.exec { "sh", "-c", stubborn, dir .. "/alone" }
+            if result.code == 9 then overlaps = overlaps + 1 end
+         end })
+         started(set)
+         for i = 1, 4 do
+            helper.write(dir .. "/in/a", i < 4 and tostring(i) or "last")
+            if i < 4 then
+               eventually(function() return os.remove(dir .. "/alone.begun") end)
+            end
+         end
+         assert.is_true(set:idle(10))
+         assert.same({ 0, 1 }, { overlaps, finished })
          assert.same({}, helper.children())
       end)
    end)

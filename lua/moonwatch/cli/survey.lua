@@ -37,7 +37,8 @@ end
 --- Whether so many watches can be had: words, and true or false.
 function survey.verdict(needed)
    local limit, used = moonwatch.limits().max_user_watches, in_use()
-   local words = ("%d watches needed; max_user_watches is %d, %d in use"):format(needed, limit, used)
+   local words = ("%d %s needed; max_user_watches is %d, %d in use"):format(needed, needed == 1 and "watch" or "watches",
+      limit, used)
    local fits = needed <= limit - used
    if not fits then
       words = words .. (": too few; try moonwatch limits --set max_user_watches=%d"):format(2 * (needed + used))

@@ -140,11 +140,18 @@ end
 
 local function output(run, kind)
    local choice = run.runtime.spec[kind]
-   if choice ~= "log" then
+   local log = run.runtime.world.log
+   if choice == "log" then
+      return function(line) log.info("%s: %s", run.name, line) end
+   elseif type(choice) ~= "function" then
       return choice
    end
-   local log = run.runtime.world.log
-   return function(line) log.info("%s: %s", run.name, line) end
+   return function(line)
+      local ok, problem = xpcall(choice, explain_error, line)
+      if not ok then
+         log.error("%s: %s: %s", run.name, kind, script_error(problem).traceback)
+      end
+   end
 end
 
 local function success_list(spec)

@@ -62,6 +62,9 @@ function declare.nearest(word, names, most)
    for _, name in ipairs(sorted) do
       -- Of two that are as near, the one with the same first letter: that is the letter people get right.
       local d = distance(word:lower(), name) + (name:sub(1, 1) == word:sub(1, 1):lower() and 0 or 0.5)
+      if not most and #word > 2 and name:sub(1, #word) == word then
+         d = 1
+      end
       if d < best_distance then
          best, best_distance = name, d
       end
@@ -106,6 +109,10 @@ end
 
 local function is_word(value)
    return type(value) == "number" or is_text(value)
+end
+
+local function is_word_or_list(value)
+   return is_word(value) or type(value) == "table"
 end
 
 local function is_argv(value)
@@ -175,7 +182,8 @@ end
 
 -- The element that spoils a list; of other values and of lists of lists nothing more is said.
 local function show_wrong(field, value)
-   local of_lists = { paths = is_path, patterns = is_path, words = is_text }
+   local of_lists = { paths = is_path, patterns = is_path, words = is_text, argv = is_word_or_list }
+   if type(value) == "table" and next(value) == nil then return "an empty table" end
    for _, kind in ipairs(type(value) == "table" and field.kinds or {}) do
       for _, element in ipairs(of_lists[kind] and value or {}) do
          if not of_lists[kind](element) then return "a list with " .. declare.show(element) end
@@ -216,6 +224,9 @@ function declare.check(fields, given, subject)
       local field = fields[name]
       if not field then
          local near = type(name) == "string" and declare.nearest(name, fields)
+         if math.type(name) == "integer" then
+            declare.misuse("%s: a value without a key: %s", subject, (declare.show(value)))
+         end
          declare.misuse("%s: unknown key %s%s", subject, (declare.show(name)),
             near and (' (did you mean "%s"?)'):format(near) or "")
       end

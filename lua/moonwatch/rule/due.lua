@@ -26,9 +26,11 @@ local function single(changes)
    return singles
 end
 
--- `complete` is about files. (A type that is not known by now is no directory's, and needs no look at the disk.)
+local NO_FILES = { directory = true, fifo = true, socket = true, char = true, block = true }
+
+-- `complete` is about files: nobody ever closes a FIFO.
 function due:wants(change)
-   return self.spec.ops[change.op] and not (self.spec.complete and rawget(change, "type") == "directory")
+   return self.spec.ops[change.op] and not (self.spec.complete and NO_FILES[change.type])
 end
 
 function due:wanted(changes)

@@ -44,7 +44,8 @@ local function check_ops(value)
    for _, op in ipairs(list) do
       if not OPS[op] then
          local near = declare.nearest(op, OPS)
-         return ("has no %q%s"):format(op, near and (' (did you mean "%s"?)'):format(near) or "")
+         return ("has no %q%s"):format(op, near and (' (did you mean "%s"?)'):format(near)
+            or ": create, modify, delete, move and attrib are known")
       end
    end
    return #list == 0 and "is empty" or nil

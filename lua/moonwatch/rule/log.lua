@@ -5,6 +5,8 @@
 -- log.info(format, ...) formats only where arguments follow, so a message with a bare % is printed as it is. What is
 -- not printable is escaped in the text form; a traceback keeps its lines, indented.
 
+local declare = require "moonwatch.rule.declare"
+
 local log = {}
 
 local LEVELS = { debug = 1, info = 2, warn = 3, error = 4 }
@@ -73,7 +75,7 @@ function methods:record(level, format, ...)
       message = tostring(format)
    elseif select("#", ...) > 0 then
       local ok, formatted = pcall(string.format, format, ...)
-      message = ok and formatted or format .. " (" .. formatted .. ")"
+      message = ok and formatted or ("%s (%s: %s)"):format(format, declare.position(), formatted)
    end
    self.write(self.form(level, message, self.wall()), level, message)
 end

@@ -13,6 +13,15 @@ local function rules_of(set)
    return setmetatable(words, { __index = own_require "moonwatch.rules" })
 end
 
+-- Told at the line that asks for it.
+local function own(name)
+   local loaded = table.pack(pcall(own_require, name))
+   if not loaded[1] then
+      error(loaded[2], 3)
+   end
+   return table.unpack(loaded, 2, loaded.n)
+end
+
 local function is_shared(name)
    return name == "moonwatch" or name:sub(1, 10) == "moonwatch."
 end
@@ -32,7 +41,7 @@ return function(set, environment)
       end
       local path = not is_shared(name) and not package.preload[name] and package.searchpath(name, package.path)
       if not path then
-         return own_require(name)
+         return own(name)
       end
       local chunk, message = loadfile(path, "t", environment())
       if not chunk then

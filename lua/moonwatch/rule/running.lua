@@ -189,7 +189,7 @@ end
 
 function running:retry_later(item, run, now)
    item.changes, item.tries, item.is_attempted = run.changes, run.try, true
-   item.timer = self.engine:at(now + verdict.delay(self, run, now), function()
+   item.timer = self.engine:at(now + run.delay, function()
       self:enqueue(item, "retry")
       self.engine:pump()
    end)

@@ -142,7 +142,7 @@ end
 local function show(rule)
    local compiled = hidden[rule].spec
    if compiled.next_time then
-      return ("job %q (%s)"):format(compiled.name, compiled.position)
+      return ("job %q (%s): %s"):format(compiled.name, compiled.position, compiled.when)
    end
    return ("rule %q (%s): watch %s, %s %s"):format(compiled.name, compiled.position,
       table.concat(compiled.watch, ", "), compiled.mode, show_action(compiled.values[compiled.mode]))
@@ -214,8 +214,9 @@ function set:declare(name, given, defaults)
    }))
 end
 
-function set:declare_timer(name, fn, next_time)
-   return add(self, spec.timer(name, fn, next_time, declare.position()))
+-- `when` in words.
+function set:declare_timer(name, fn, next_time, when)
+   return add(self, spec.timer(name, fn, next_time, declare.position(), when))
 end
 
 -- Gives the set its world and every rule its runtime; nothing is watched yet.

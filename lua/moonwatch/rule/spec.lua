@@ -107,6 +107,14 @@ local function check_service(values, given, subject)
    end
 end
 
+-- All runs of a `run` are about one and the same thing.
+local function check_run(values, given, subject)
+   if given.key ~= nil then
+      declare.misuse("%s: key belongs to each: run is called once for all", subject)
+   end
+   values.key = nil
+end
+
 -- run = { "make", timeout = 5 }: what is an option of exec is a key of the rule here.
 local function check_command(given, subject)
    for _, mode in ipairs { "run", "each", "service" } do
@@ -185,6 +193,8 @@ function spec.compile(name, given, context)
       declare.misuse("%s: watch is required", subject)
    elseif mode == "service" then
       check_service(values, given, subject)
+   elseif mode == "run" then
+      check_run(values, given, subject)
    end
    declare.fill(fields.rule, values)
    values.max_wait = values.max_wait or math.max(MAX_WAIT, values.settle)
@@ -214,9 +224,9 @@ function spec.check_defaults(given)
 end
 
 -- A job on a timer: no watch, one function, `next(now)` gives its next moment.
-function spec.timer(name, fn, next_time, position)
+function spec.timer(name, fn, next_time, position, when)
    return {
-      name = name, subject = ("job %q"):format(name), position = position, values = {},
+      when = when, name = name, subject = ("job %q"):format(name), position = position, values = {},
       mode = "run", fn = fn, limit = 1, busy = "drop", cooldown = 0, settle = 0, max_wait = 0,
       ops = {}, success = { [0] = true }, env = {}, process_options = {}, next_time = next_time,
    }

@@ -51,6 +51,10 @@ function template.value(name, change)
    return values[name](change)
 end
 
+-- Names that are long enough for a slip to be told from another program's own braces.
+local LONG_NAMES = { path = true, name = true, reldir = true, stem = true, from = true, root = true, paths = true,
+   rels = true }
+
 -- One word: a string without placeholders, { list = "path" | "rel" }, or a list of parts { text } / { name = }.
 local function compile_word(word)
    if word == "{paths}" or word == "{rels}" then
@@ -64,6 +68,11 @@ local function compile_word(word)
          parts[#parts + 1] = word:sub(at, from - 1)
          parts[#parts + 1] = { name = name }
          at = to
+      else
+         local near = declare.nearest(name, LONG_NAMES, 1)
+         if near then
+            return nil, ("unknown placeholder {%s} (did you mean {%s}?)"):format(name, near)
+         end
       end
    end
    if #parts == 0 then

@@ -22,15 +22,31 @@ local function note(runtime, run, outcome, now)
    end
 end
 
-local function tell(runtime, run, outcome, step, now)
-   local log, name = runtime.world.log, runtime.spec.name
-   if outcome.ok then
-      log[runtime.spec.next_time and "debug" or "info"]("%s: done in %.2f s", name, now - run.started)
-   elseif outcome.script then
-      log.error("%s: %s", name, outcome.traceback or outcome.err)
+-- The rule, and where it is about one path, that.
+local function subject(runtime, run)
+   local path = runtime.spec.each and run.item.path
+   return path and ("%s: %s"):format(runtime.spec.name, path) or runtime.spec.name
+end
+
+local function tell_success(runtime, run, seconds)
+   local level = runtime.spec.next_time and "debug" or "info"
+   if runtime.spec.each then
+      runtime.world.log[level]("%s: %s: done in %.2f s", runtime.spec.name, run.item.path, seconds)
    else
-      local level = step == "retry" and "warn" or "error"
-      log[level]("%s: %s%s", name, outcome.err, step == "retry" and " (will be tried again)" or "")
+      runtime.world.log[level]("%s: done in %.2f s", runtime.spec.name, seconds)
+   end
+end
+
+local function tell(runtime, run, outcome, step, now)
+   local log = runtime.world.log
+   if outcome.ok then
+      tell_success(runtime, run, now - run.started)
+   elseif outcome.script then
+      log.error("%s: %s", subject(runtime, run), outcome.traceback or outcome.err)
+   elseif step == "retry" then
+      log.warn("%s: %s (again in %.3g s)", subject(runtime, run), outcome.err, run.delay)
+   else
+      log.error("%s: %s", subject(runtime, run), outcome.err)
    end
 end
 
@@ -70,11 +86,21 @@ local function after_failure(runtime, run, outcome)
    return "failed"
 end
 
+-- Seconds until the next try: growing, capped, and spread by the jitter.
+local function delay_of(runtime, run, now)
+   local retry = runtime.spec.retry
+   if runtime.spec.service and now - run.started >= HEALTHY then
+      run.try, run.item.tries = 1, 1
+   end
+   local delay = math.min(retry.delay * retry.factor ^ (run.try - 1), retry.cap)
+   return delay * (1 + retry.jitter * runtime.world.random())
+end
+
 -- The next step for a run that has ended: "done", "stopped", "restart", "retry", "on_failure" or "failed".
 function verdict.of(runtime, run, outcome, now)
    if run.phase == "on_failure" then
       if not outcome.ok then
-         runtime.world.log.error("%s: on_failure: %s", runtime.spec.name, outcome.traceback or outcome.err)
+         runtime.world.log.error("%s: on_failure: %s", subject(runtime, run), outcome.traceback or outcome.err)
       end
       return "failed"
    elseif run.stopped == "restart" or run.stopped == "stop" then
@@ -85,19 +111,10 @@ function verdict.of(runtime, run, outcome, now)
    end
    note(runtime, run, outcome, now)
    local step = outcome.ok and "done" or after_failure(runtime, run, outcome)
+   run.delay = step == "retry" and delay_of(runtime, run, now) or nil
    tell(runtime, run, outcome, step, now)
    count_errors(runtime, outcome)
    return step
-end
-
--- Seconds until the next try: growing, capped, and spread by the jitter.
-function verdict.delay(runtime, run, now)
-   local retry = runtime.spec.retry
-   if runtime.spec.service and now - run.started >= HEALTHY then
-      run.try, run.item.tries = 1, 1
-   end
-   local delay = math.min(retry.delay * retry.factor ^ (run.try - 1), retry.cap)
-   return delay * (1 + retry.jitter * runtime.world.random())
 end
 
 return verdict

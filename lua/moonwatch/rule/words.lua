@@ -57,7 +57,7 @@ local function every_function(self)
          declare.misuse("every: a number of seconds above 0 expected, not %s", (declare.show(seconds)))
       end
       local job, body = named_function("every", ("%g s"):format(seconds), name, fn)
-      return self:declare_timer(free_name(self, job, fn), body, clock.every(seconds))
+      return self:declare_timer(free_name(self, job, fn), body, clock.every(seconds), ("every %g s"):format(seconds))
    end
 end
 
@@ -71,7 +71,7 @@ local function at_function(self)
          declare.misuse('at: a time of day such as "03:30" expected, not %s', (declare.show(time)))
       end
       local job, body = named_function("at", time, name, fn)
-      return self:declare_timer(free_name(self, job, fn), body, clock.at(hour, minute, second))
+      return self:declare_timer(free_name(self, job, fn), body, clock.at(hour, minute, second), "at " .. time)
    end
 end
 

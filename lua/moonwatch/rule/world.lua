@@ -11,6 +11,7 @@ local budget = require "moonwatch.rule.budget"
 local core = require "moonwatch.core"
 local declare = require "moonwatch.rule.declare"
 local log = require "moonwatch.rule.log"
+local process = require "moonwatch.process"
 
 local watch_together = require("moonwatch.watcher").watch_together
 
@@ -293,17 +294,21 @@ local function stop(moonwatch, self, run)
    end)
 end
 
--- Starts a process that belongs to a run, and waits for its end.
-local function execute(moonwatch, run, options)
-   local handle, message, errno = moonwatch.process(options)
+-- A process belongs to a run from its start to its end.
+local function attend(run, handle)
+   run.processes = run.processes or {}
+   run.processes[handle] = true
+   local result, message, errno = handle:wait()
+   run.processes[handle] = nil
+   return result, message, errno
+end
+
+local function execute(run, options)
+   local handle, message, errno = process.process(options)
    if not handle then
       return nil, message, errno
    end
-   run.processes = run.processes or {}
-   run.processes[handle] = true
-   local result, problem, code = handle:wait()
-   run.processes[handle] = nil
-   return result, problem, code
+   return attend(run, handle)
 end
 
 -- Does a job of a rule run at this moment?
@@ -311,21 +316,14 @@ function world.in_job()
    return running[coroutine.running()] ~= nil
 end
 
--- exec of rule scripts: in a job the process belongs to the run, so that a restart or a time limit ends it.
-function world.exec(options)
-   local moonwatch = require "moonwatch"
+-- exec in the function of a rule: a restart or a time limit ends the process too, and the run waits for that.
+local attend_alone = process.attend
+function process.attend(handle)
    local run = running[coroutine.running()]
-   local is_misuse = type(options) ~= "table" or options.stdin == "pipe" or options.stdout == "pipe"
-      or options.stderr == "pipe"
-   if not run or is_misuse then
-      return moonwatch.exec(options)
+   if run then
+      return attend(run, handle)
    end
-   local copy = {}
-   for key, value in pairs(options) do
-      copy[key] = value
-   end
-   copy.stdout, copy.stderr = copy.stdout or "capture", copy.stderr or "capture"
-   return execute(moonwatch, run, copy)
+   return attend_alone(handle)
 end
 
 -- Tells the processes of a run, not what they have started: whether any has been told.
@@ -427,7 +425,7 @@ function world.new(options)
    function self.start(run) start(moonwatch, self, run) end
    function self.stop(run) stop(moonwatch, self, run) end
    self.signal = signal
-   function self.execute(run, given) return execute(moonwatch, run, given) end
+   self.execute = execute
    function self.idle(runtime, timeout) return idle(moonwatch, self, runtime, timeout) end
    function self.flush(runtime, timeout) return flush(moonwatch, runtime, timeout) end
    function self.on_end() wake_idlers(self) end
