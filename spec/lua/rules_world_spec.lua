@@ -233,7 +233,8 @@ describe("rules on a real tree", function()
    it("no second run begins before what an exec of the first has started is gone", function()
       with_rules(function(set, dir)
          local overlaps, finished = 0, 0
-         local stubborn = "trap 'sleep 0.1; rm -r $0; exit' TERM; mkdir $0 || exit 9; echo >$0.begun; while :; do sleep 0.01; done"
+         local stubborn = "trap 'sleep 0.1; rm -r $0; exit' TERM; mkdir $0 || exit 9; echo >$0.begun; "
+            .. "while :; do sleep 0.01; done"
          set:declare("r", { watch = dir .. "/in", settle = 0.01, busy = "restart", run = function(batch)
             if helper.read(batch[1].path) == "last" then
                finished = finished + 1

@@ -43,10 +43,25 @@ local function succeeded(code, success)
    return false
 end
 
+-- Output that a function is to get, line by line, is not in the result.
+local function hand_out(result, options)
+   for _, kind in ipairs { "stdout", "stderr" } do
+      local stream = kind:sub(4)
+      local text = result[stream]
+      if type(options[kind]) == "function" and text ~= "" then
+         for line in text:gsub("\n?$", "\n"):gmatch "(.-)\n" do
+            options[kind](line)
+         end
+         result[stream] = ""
+      end
+   end
+end
+
 local function finish(world, process, result)
    if process.ended then
       return
    end
+   hand_out(result, process.options)
    process.ended = true
    world.timers:cancel(process.timer)
    world.timers:cancel(process.limit)
