@@ -480,6 +480,7 @@ describe("moonwatch tail", function()
       end)
       helper.eventually(function() return #tails["--json"]:out() > #tails["--new"]:out() end)
       assert.equal(0, ask(dir, "stop").status)
+      assert.equal(0, program:wait().status)
       for _, tail in pairs(tails) do
          local result = tail:wait()
          assert.equal(0, result.status)

@@ -23,15 +23,15 @@ describe("what moonwatch events counts", function()
       program:wait_for "^back sub/\n"
       assert.is_true(program:running())
       helper.write(dir .. "/sub/a", "")
-      assert.same({ status = 0, out = "back sub/\ncreate sub/a\n", err = "moonwatch: watching 0 directories\n" },
-         program:wait())
+      assert.same({ status = 0, out = "back sub/\ncreate sub/a\n",
+         err = "moonwatch: watching 0 directories; waiting for sub\n" }, program:wait())
    end)
 
    it("is all that is told without -e", function()
       local dir = helper.folder()
       local program = start(dir, "--count", "1", "--wait-for-path", "sub")
       helper.mkdir(dir .. "/sub")
-      assert.same({ status = 0, out = "back sub/\n", err = "moonwatch: watching 0 directories\n" }, program:wait())
+      assert.equal("back sub/\n", program:wait().out)
    end)
 
    it("is an op that is always told where -e names it, and that alone", function()
@@ -80,6 +80,19 @@ describe("moonwatch events", function()
       assert.equal("moonwatch: watching 2 directories\n", run(dir, "--timeout", "0.05", "in", "in/a", "link").err)
       assert.equal('{"op":"ready","directories":2,"roots":["in","in/a","link"]}\n',
          run(dir, "--json", "--timeout", "0.05", "in", "in/a", "link").out)
+   end)
+
+   it("says what it waits for with --wait-for-path", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/in/f", "")
+      local words = { "--wait-for-path", "--timeout", "0.05", "in", "none/*.c", "in/f", "in/none", "a\nb", "c" }
+      assert.equal("moonwatch: watching 1 directory; waiting for none, in/none, a\\nb and 1 more\n",
+         run(dir, table.unpack(words)).err)
+      local ready = dkjson.decode(run(dir, "--json", table.unpack(words)).out)
+      assert.same({ "none", "in/none", "a\nb", "c" }, ready.awaited)
+      local result = helper.run({ helper.host, "--once", "--no-socket", "-e",
+         'rule "r" { watch = { "in", "none" }, missing = "wait", run = { "true" } }' }, { cwd = dir })
+      assert.equal("moonwatch: watching 1 directory for 1 rule; waiting for none\n", result.err)
    end)
 
    it("goes through links with --follow, and not without", function()

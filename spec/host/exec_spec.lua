@@ -65,10 +65,11 @@ describe("moonwatch exec", function()
       local dir = folder()
       local program = start(dir, "--once", "in", "--", "printf", "<%s>", "{paths}")
       local names = { "$(touch x)", "-rf", "a b", "q'\"", "x\ny" }
-      for _, name in ipairs(names) do helper.write(dir .. "/in/" .. name, "") end
+      for _, name in ipairs(names) do helper.write(dir .. "/new/" .. name, "") end
+      helper.rename(dir .. "/new", dir .. "/in/new") -- all of them in one step
       local result = program:wait()
       local seen = {}
-      for path in result.out:gmatch "<in/(.-)>" do seen[#seen + 1] = path end
+      for path in result.out:gmatch "<in/new/(.-)>" do seen[#seen + 1] = path end
       table.sort(seen)
       table.sort(names)
       assert.same(names, seen)

@@ -138,6 +138,7 @@ describe("a host that was killed", function()
       for name in second:out():gmatch "saw (%w+)\n" do seen[name] = (seen[name] or 0) + 1 end
       assert.same({ b = 1, c = 1, d = 1 }, seen)
       assert.equal(0, run(dir, "stop", "--socket", "here").status)
+      assert.equal(0, second:wait().status)
       assert.is_false(helper.exists(dir .. "/pid"))
       assert.is_false(helper.exists(dir .. "/here"))
    end)

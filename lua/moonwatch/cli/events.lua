@@ -160,15 +160,16 @@ local function sink(given)
 end
 
 local function tell_ready(given, watcher, paths)
-   local directories = supervise.watched { watcher }
    if given.quiet then
       return
    elseif given.json and not given.summary then
-      write(json.encode({ op = "ready", directories = directories, roots = json.list(paths) },
-         { "op", "directories" }) .. (given.null and "\0" or "\n"))
+      local awaited = supervise.awaited { watcher }
+      write(json.encode({ op = "ready", directories = supervise.watched { watcher }, roots = json.list(paths),
+         awaited = #awaited > 0 and json.list(awaited) or nil }, { "op", "directories", "roots" })
+         .. (given.null and "\0" or "\n"))
       flush()
    else
-      exit.say("watching %s", supervise.directories(directories))
+      exit.say("%s", supervise.watching { watcher })
    end
 end
 

@@ -140,8 +140,7 @@ local function start(given, set)
    if not ok then exit.refused("%s", (message:gsub('^rule "exec": ', ""))) end
    if progress then progress:cancel() end
    if given.clear and core.system.isatty(1) then clear_before_runs(set) end
-   local directories = supervise.watched { set.engine.runtimes[1].watcher }
-   if not given.quiet then exit.say("watching %s", supervise.directories(directories)) end
+   if not given.quiet then exit.say("%s", supervise.watching { set.engine.runtimes[1].watcher }) end
 end
 
 local function work(given, set, rule, requests)

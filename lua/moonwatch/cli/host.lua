@@ -57,11 +57,11 @@ function Host:watchers()
    return largest
 end
 
--- How many directories they look at.
-function Host:directories()
+-- The same as a list.
+function Host:watcher_list()
    local watchers = {}
    for _, watcher in pairs(self:watchers()) do watchers[#watchers + 1] = watcher end
-   return supervise.watched(watchers)
+   return watchers
 end
 
 -- What each rule has of its own; all else belongs to the place.
@@ -83,7 +83,7 @@ function Host:summary()
    for _, rule in ipairs(all) do
       if not rule.watch then jobs = jobs + 1 end
    end
-   return ("watching %s for %s"):format(supervise.directories(self:directories()), supervise.rules(#all - jobs, jobs))
+   return supervise.watching(self:watcher_list(), " for " .. supervise.rules(#all - jobs, jobs))
 end
 
 -- The first line is for people who wait for it, whatever the log's level is.

@@ -5,6 +5,7 @@
 local core = require "moonwatch.core"
 local json = require "moonwatch.cli.json"
 local moonwatch = require "moonwatch"
+local supervise = require "moonwatch.cli.supervise"
 
 local report = {}
 
@@ -29,7 +30,7 @@ local function watching(host)
    local figures = {}
    for _, name in ipairs(FIGURES) do figures[name] = host:sum(name) end
    local _, watcher = next(host:watchers())
-   figures.directories, figures.watches = host:directories(), watcher and watcher:_watches() or 0
+   figures.directories, figures.watches = supervise.watched(host:watcher_list()), watcher and watcher:_watches() or 0
    local limits = moonwatch.limits()
    figures.limit = limits and limits.max_user_watches
    return figures

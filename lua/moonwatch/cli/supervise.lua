@@ -65,6 +65,29 @@ function supervise.directories(count)
    return count == 1 and "1 directory" or count .. " directories"
 end
 
+local SHOWN = 3 -- of the paths that are waited for
+
+--- The roots of these watchers that are not there yet.
+function supervise.awaited(watchers)
+   local paths, seen = {}, {}
+   for _, watcher in ipairs(watchers) do
+      for _, root in ipairs(watcher:roots() or {}) do
+         if not seen[root] and not watcher:covers(root) then paths[#paths + 1] = root end
+         seen[root] = true
+      end
+   end
+   return paths
+end
+
+--- "watching 3 directories", what it is for, and what is waited for: the words with which a command is ready.
+function supervise.watching(watchers, purpose)
+   local awaited, names = supervise.awaited(watchers), {}
+   for i = 1, math.min(#awaited, SHOWN) do names[i] = exit.escape(awaited[i]) end
+   local waiting = #names > 0 and "; waiting for " .. table.concat(names, ", ") or ""
+   local more = #awaited > SHOWN and (" and %d more"):format(#awaited - SHOWN) or ""
+   return ("watching %s%s%s%s"):format(supervise.directories(supervise.watched(watchers)), purpose or "", waiting, more)
+end
+
 local function count_of(number, word)
    return ("%d %s%s"):format(number, word, number == 1 and "" or "s")
 end
