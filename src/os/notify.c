@@ -16,7 +16,9 @@
  * overflow is a record with descriptor -1, which no table holds; and what was lost may include the
  * IGNORED of a watch. After it no descriptor can be believed until it was added again. e) Equal
  * neighbours in the queue are merged. A record may therefore have stood in the queue since before
- * the watch that asks for it was added: who must know, empties the queue first. f) A rename is two
+ * the watch that asks for it was added: who must know, empties the queue first. Two MOVED_TO of one
+ * name are equal, whatever their cookies: what comes from an unwatched place onto the name of what
+ * was renamed a moment before leaves no record, unless another stands between. f) A rename is two
  * records with one cookie, usually neighbours, never promised to be; a read may end between them.
  *    The cookie of MOVE_SELF is 0.
  * g) IGNORED comes unasked whenever a watch ends (removed, deleted, unmounted, ONESHOT), after all

@@ -185,7 +185,8 @@ static void apply_delete(Tree *tree, Dir *dir, const Record *record)
 		tree->empty_at = tree->hub->now + EMPTY_DELAY;
 }
 
-/* Moved out. The going of an exchange with an entry outside is told after its coming: see apply_moved_in. */
+/* Moved out. The going of an exchange with an entry outside is told after its coming: see apply_moved_in. The coming may
+ * be missing, too: the kernel merges it with that of what was renamed to the name just before. */
 static void apply_moved_out(Tree *tree, Dir *dir, const Record *record)
 {
 	if (tree->last_in.to_dir == dir && tree->last_in.to_hash == name_hash(record))
@@ -493,6 +494,7 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 	}
 	before_move(tree, node, to_dir, &pair->to);
 	note_last(tree, may_be_taken(to_dir, old) ? from_dir : NULL, to_dir, pair);
+	tree->last_in = (LastRename){.to_dir = to_dir, .to_hash = name_hash(&pair->to)};
 	tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
 	if (may_be_followed(tree, to_dir, &pair->to))
 		mend(tree, to_dir);

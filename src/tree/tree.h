@@ -144,7 +144,7 @@ struct Tree {
 	uint32_t skip_cookie; /* second pair of an exchange that was told with the first */
 	bool skips;
 	LastRename last;    /* that put something out of the way */
-	LastRename last_in; /* from outside */
+	LastRename last_in; /* that brought something to a name */
 	bool behind;        /* the last work stopped because records were unread */
 	size_t directories, entries, watches, polled, rescans;
 	Fate fate; /* of the record under way, so far */

@@ -9,9 +9,10 @@
 #include "os/notify.h"
 #include "tree/links.h"
 
+/* MOVE_SELF keeps the record of a directory's new name from being merged with that of the next one there (notify.c). */
 static const uint32_t needed_mask = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE |
-	NOTIFY_CLOSE_WRITE | NOTIFY_ATTRIB | NOTIFY_EXCL_UNLINK | NOTIFY_ONLYDIR;
-static const uint32_t top_mask = NOTIFY_MOVE_SELF | NOTIFY_DELETE_SELF;
+	NOTIFY_CLOSE_WRITE | NOTIFY_ATTRIB | NOTIFY_MOVE_SELF | NOTIFY_EXCL_UNLINK | NOTIFY_ONLYDIR;
+static const uint32_t top_mask = NOTIFY_DELETE_SELF;
 
 void watching_refused(Tree *tree, Dir *dir, int error)
 {
