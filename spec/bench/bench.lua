@@ -403,6 +403,17 @@ figure("flat-tree", {
    end,
 })
 
+figure("flat-moves", {
+   title = "cost per record of files that are moved out of the tree at once, as they become more",
+   unit = "ns/record", whole = true,
+   run = function(report)
+      flat(report, { 1000, 4000, 12000 }, "%d files", function(files)
+         return burst("out", files, 0, files, files)(
+            { argv = function(dir) return module("watcher_each", dir, files) end }, folder "moves")
+      end)
+   end,
+})
+
 figure("flat-rules", {
    title = "cost per path as rules with disjoint roots are added",
    unit = "ns/path", whole = true,

@@ -3,6 +3,7 @@
  * trial.c - makes the load, runs one consumer under it, and meters that consumer from outside.
  *
  *     trial tree DIR DIRECTORIES FILES          makes a tree, ten children to a directory, names of 16 bytes
+ *     trial prepare DIR KIND FILES SPREAD       what must be there before the work of one round
  *     trial load DIR KIND FILES SPREAD          the work of one round, and no consumer
  *     trial burst DIR KIND FILES ROUNDS SPREAD -- COMMAND...
  *     trial setup ROUNDS -- COMMAND...
@@ -25,6 +26,10 @@
  *       moves   the same with a rename between: 5 records a file
  *       new     create and close after writing, and no more: 2 records a file
  *       saves   a byte into each of so many files, which are there from the start: 2 records a file (MODIFY, CLOSE_WRITE)
+ *       out     each of so many files, which are there from the start, moved to a folder that nobody watches, DIR-outside:
+ *               1 record a file
+ *       in      and the other way round
+ *       within  each gets another name in its directory: 2 records a file
  *       renames a directory `moving-0`, with all that is below it, gets another name: 2 records each
  * SPREAD: in how many directories of a tree made by `trial tree` the work is done; 0: in DIR itself.
  *
@@ -184,11 +189,12 @@ static void stop(Consumer *consumer)
 
 /* --- trials --------------------------------------------------------------------------------------------------- */
 
-typedef enum Kind { FILES, MOVES, NEW, SAVES, RENAMES, KIND_COUNT } Kind;
+typedef enum Kind { FILES, MOVES, NEW, SAVES, OUT, IN, WITHIN, RENAMES, KIND_COUNT } Kind;
 
 static Kind kind_of(const char *word)
 {
-	static const char *const words[] = {"files", "moves", "new", "saves", "renames"};
+	static const char *const words[] = {
+		"files", "moves", "new", "saves", "out", "in", "within", "renames"};
 	for (int i = 0; i < KIND_COUNT; i++)
 		if (strcmp(word, words[i]) == 0)
 			return (Kind)i;
@@ -227,6 +233,42 @@ static void pass_through(const char *root, Kind kind, long spread, long round, l
 		die(path);
 }
 
+/* Where the i-th file is before it is moved in that round, and afterwards. */
+static void move_paths(
+	char *from, char *to, const char *root, Kind kind, long spread, long round, long i)
+{
+	char *inside = kind == IN ? to : from, *other = kind == IN ? from : to;
+	size_t length = work_path(inside, root, spread, i);
+	snprintf(inside + length, PATH_LENGTH - length, "/move-%03ld-%07ld", round % 1000, i);
+	if (kind == WITHIN) {
+		memcpy(other, inside, length);
+		snprintf(other + length, PATH_LENGTH - length, "/gone-%03ld-%07ld", round % 1000, i);
+	} else {
+		snprintf(other, PATH_LENGTH, "%s-outside/move-%03ld-%07ld", root, round % 1000, i);
+	}
+}
+
+static void prepare_moves(const char *root, Kind kind, long files, long spread, long rounds)
+{
+	char from[PATH_LENGTH], to[PATH_LENGTH];
+	snprintf(from, sizeof from, "%s-outside", root);
+	if (mkdir(from, 0755) < 0 && errno != EEXIST)
+		die(from);
+	for (long i = 0; i < rounds * files; i++) {
+		move_paths(from, to, root, kind, spread, 1 + i / files, i % files);
+		make_file(from);
+		unlink(to);
+	}
+}
+
+static void move(const char *root, Kind kind, long spread, long round, long i)
+{
+	char from[PATH_LENGTH], to[PATH_LENGTH];
+	move_paths(from, to, root, kind, spread, round, i);
+	if (rename(from, to) < 0)
+		die(from);
+}
+
 static void rename_next(const char *root, long n)
 {
 	char from[PATH_LENGTH], to[PATH_LENGTH];
@@ -245,10 +287,21 @@ static void work(const char *root, Kind kind, long files, long spread, long roun
 			save(path);
 		} else if (kind == RENAMES) {
 			rename_next(root, (round - 1) * files + i);
+		} else if (kind == OUT || kind == IN || kind == WITHIN) {
+			move(root, kind, spread, round, i);
 		} else {
 			pass_through(root, kind, spread, round, i);
 		}
 	}
+}
+
+/* The files are there before anyone looks. */
+static void prepare(const char *root, Kind kind, long files, long spread, long rounds)
+{
+	if (kind == SAVES)
+		work(root, kind, files, spread, 0);
+	if (kind == OUT || kind == IN || kind == WITHIN)
+		prepare_moves(root, kind, files, spread, rounds);
 }
 
 static void mark_path(char *path, const char *root, long round)
@@ -270,8 +323,7 @@ static void burst(const char *root, Kind kind, long files, long rounds, long spr
 {
 	bool lines = getenv("LINES") != NULL, rests = getenv("RESTS") != NULL;
 	remove_marks(root, rounds);
-	if (kind == SAVES)
-		work(root, kind, files, spread, 0); /* the files are there before anyone looks */
+	prepare(root, kind, files, spread, rounds);
 	Consumer consumer = start_consumer(argv);
 	for (long round = 1; round <= rounds; round++) {
 		char mark[PATH_LENGTH], word[32];
@@ -382,6 +434,8 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "";
 	if (strcmp(what, "tree") == 0 && argc == 5)
 		make_tree(argv[2], atol(argv[3]), atol(argv[4]));
+	else if (strcmp(what, "prepare") == 0 && argc == 6)
+		prepare(argv[2], kind_of(argv[3]), atol(argv[4]), atol(argv[5]), 1);
 	else if (strcmp(what, "load") == 0 && argc == 6)
 		work(argv[2], kind_of(argv[3]), atol(argv[4]), atol(argv[5]), 1);
 	else if (strcmp(what, "burst") == 0 && at == 7)

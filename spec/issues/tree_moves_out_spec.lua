@@ -31,3 +31,29 @@ describe("files that are moved out one after the other", function()
       s:check { none = true }
    end)
 end)
+
+-- Each file that was moved out of the tree was looked for among all records behind it.
+describe("thousands of files that are moved out and about at once", function()
+   helper.leaves_nothing()
+
+   it("are told in order, each as what it was", function()
+      local s = scene.new()
+      for i = 1, 4 * COUNT do helper.write(s.R .. "/" .. i, "") end
+      s:watch()
+      local expected, told = {}, {}
+      for i = 1, 4 * COUNT do
+         if i % 3 == 0 then
+            assert(os.rename(s.R .. "/" .. i, s.R .. "/" .. i .. "b"))
+            expected[i] = ("move %d -> %db"):format(i, i)
+         else
+            assert(os.rename(s.R .. "/" .. i, s.O .. "/" .. i))
+            expected[i] = "delete " .. i
+         end
+      end
+      for i = 1, 4 * COUNT do
+         told[i] = s:take(assert(s.watcher:get(20)))
+      end
+      assert.same(expected, told)
+      s:check { none = true }
+   end)
+end)

@@ -38,6 +38,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,6 +74,8 @@ SAME(MOVE);
 SAME(ALL_EVENTS);
 
 static_assert(NOTIFY_RECORD_SIZE == sizeof(struct inotify_event), "a record's head");
+static_assert(sizeof(NotifyHead) == sizeof(struct inotify_event), "a head for notify_head");
+static_assert(offsetof(NotifyHead, name_room) == offsetof(struct inotify_event, len), "the same");
 static_assert(NOTIFY_LARGEST_RECORD == NOTIFY_RECORD_SIZE + NAME_MAX + 1, "the longest name");
 static_assert(NOTIFY_BUFFER_SIZE > NOTIFY_LARGEST_RECORD, "room for any record");
 

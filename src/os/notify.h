@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
 
 /* The kernel's bits under names of our own, so that nobody else includes its header; notify.c
@@ -103,6 +104,22 @@ int notify_pending(int fd);
 /* 1 with *record filled; 0 at the end; -EBADMSG where the rest is no whole record (the reader stays
  * there). */
 int notify_next(NotifyReader *reader, NotifyRecord *record);
+
+/* What stands before the name, at whole records only: to look through many of them. */
+typedef struct NotifyHead {
+	int wd;
+	uint32_t mask, cookie;
+	uint32_t name_room; /* the name and its padding */
+} NotifyHead;
+
+/* Its size with the name; 0 at the end. The bytes are those of one read, from the begin of a record on. */
+static inline size_t notify_head(const void *bytes, size_t size, NotifyHead *head)
+{
+	if (size < sizeof *head)
+		return 0;
+	memcpy(head, bytes, sizeof *head);
+	return sizeof *head + head->name_room;
+}
 
 /* The descriptors of the watches that the kernel has now, ascending: *wds is to be freed (NULL with count 0). 0 or a
  * negative errno. Slow: for after an overflow, when it may have swallowed the end of some. */

@@ -203,7 +203,7 @@ static void apply_moved_out(Tree *tree, Dir *dir, const Record *record)
 static void put_file(
 	Tree *tree, Dir *dir, const Record *record, const FileInfo *info, const Told *like)
 {
-	bool latest = record->position == hub_position(tree->hub);
+	bool latest = hub_is_newest(tree->hub, record->position);
 	FileType type = latest ? info->type : TYPE_UNKNOWN;
 	Node *node = tree_create(tree, dir, record->name, record->name_length, type, like);
 	if (node != NULL && (info->type == TYPE_FILE || !is_there(info)))
@@ -410,7 +410,7 @@ static bool is_exchange(
 		return true;
 	mend(tree, a_dir);
 	mend(tree, b_dir);
-	bool quiet = hub_position(tree->hub) == pair->next_end;
+	bool quiet = hub_is_newest(tree->hub, pair->next_end);
 	return !(quiet && is_node(&at_a, a));
 }
 

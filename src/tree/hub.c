@@ -187,6 +187,7 @@ void hub_close(Hub *hub)
 	free(hub->news.items);
 	free(hub->by_index);
 	free(hub->buffer);
+	seconds_clear(&hub->seconds);
 	dir_list_clear(&hub->listing);
 	free(hub);
 }
@@ -195,6 +196,11 @@ uint64_t hub_position(Hub *hub)
 {
 	int waiting = notify_pending(hub->fd);
 	return hub_read_position(hub) + (waiting > 0 ? (uint64_t)waiting : 0);
+}
+
+bool hub_is_newest(Hub *hub, uint64_t position)
+{
+	return hub_read_position(hub) == position && notify_pending(hub->fd) == 0;
 }
 
 /* --- handing on --------------------------------------------------------------------------------------------------- */
@@ -362,6 +368,11 @@ static void hand_on_pair(Hub *hub, const Pair *pair)
 
 /* --- the buffer ------------------------------------------------------------------------------------------------------ */
 
+static uint64_t position_of(const Hub *hub, size_t offset)
+{
+	return hub->done + (offset - hub->start);
+}
+
 /* Decodes the record at `offset`; its size in the buffer is returned, 0 at the end. */
 static size_t record_at(const Hub *hub, size_t offset, Record *record)
 {
@@ -377,9 +388,14 @@ static size_t record_at(const Hub *hub, size_t offset, Record *record)
 		.wd = raw.wd,
 		.name = raw.name,
 		.name_length = raw.name_length,
-		.position = hub->done + (offset - hub->start) + size,
+		.position = position_of(hub, offset) + size,
 	};
 	return size;
+}
+
+static size_t head_at(const Hub *hub, size_t offset, NotifyHead *head)
+{
+	return notify_head(hub->buffer + offset, hub->end - offset, head);
 }
 
 /* Marks a second half that was handed on together with its first. */
@@ -389,16 +405,46 @@ static void consume(Hub *hub, size_t offset)
 	memcpy(hub->buffer + offset, &consumed, sizeof consumed);
 }
 
-/* The second half of a rename at or behind `offset`; SIZE_MAX where it is not there (yet). */
-static size_t find_second(const Hub *hub, size_t offset, uint32_t cookie, Record *second)
+/* False out of memory. */
+static bool note_seconds(Hub *hub)
+{
+	Seconds *seconds = &hub->seconds;
+	size_t noted = seconds->noted > hub->done ? seconds->noted - hub->done : 0, size;
+	NotifyHead head;
+	for (size_t at = hub->start + noted; (size = head_at(hub, at, &head)) > 0; at += size) {
+		bool second = head.mask & NOTIFY_MOVED_TO;
+		if (second && !seconds_note(seconds, head.cookie, position_of(hub, at)))
+			return false;
+		seconds->noted = position_of(hub, at + size);
+	}
+	return true;
+}
+
+static bool is_second(const Record *record, uint32_t cookie)
+{
+	return record->cookie == cookie && (record->mask & NOTIFY_MOVED_TO) && record->wd >= 0;
+}
+
+static size_t search_second(const Hub *hub, size_t offset, uint32_t cookie, Record *second)
 {
 	size_t size;
-	while ((size = record_at(hub, offset, second)) > 0) {
-		if (second->cookie == cookie && (second->mask & NOTIFY_MOVED_TO) && second->wd >= 0)
-			return offset;
+	while ((size = record_at(hub, offset, second)) > 0 && !is_second(second, cookie))
 		offset += size;
-	}
-	return SIZE_MAX;
+	return size > 0 ? offset : SIZE_MAX;
+}
+
+/* The second half of a rename at or behind `offset`; SIZE_MAX where it is not there (yet). */
+static size_t find_second(Hub *hub, size_t offset, uint32_t cookie, Record *second)
+{
+	if (record_at(hub, offset, second) > 0 && is_second(second, cookie))
+		return offset; /* nearly always */
+	if (!note_seconds(hub))
+		return search_second(hub, offset, cookie, second);
+	uint64_t begin = seconds_find(&hub->seconds, cookie);
+	if (begin == SECONDS_NONE || begin < position_of(hub, offset))
+		return SIZE_MAX;
+	offset = hub->start + (size_t)(begin - hub->done);
+	return record_at(hub, offset, second) > 0 && is_second(second, cookie) ? offset : SIZE_MAX;
 }
 
 static bool same_place(const Record *a, const Record *b)
@@ -407,20 +453,26 @@ static bool same_place(const Record *a, const Record *b)
 		memcmp(a->name, b->name, a->name_length) == 0;
 }
 
-static bool touches_names(const Record *record, const Pair *pair)
+/* The next change of names in either directory, at or behind `offset`; its size, 0 where there is none. */
+static size_t next_of_names(const Hub *hub, size_t *offset, int wd, int other, Record *record)
 {
 	const uint32_t names = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE;
-	return (record->wd == pair->from.wd || record->wd == pair->to.wd) && (record->mask & names);
+	NotifyHead head;
+	size_t size;
+	while ((size = head_at(hub, *offset, &head)) > 0) {
+		if ((head.wd == wd || head.wd == other) && (head.mask & names))
+			return record_at(hub, *offset, record);
+		*offset += size;
+	}
+	return 0;
 }
 
 /* Whether the names are renamed back at once: an exchange, or `rename a b; rename b a`. During an exchange both
  * directories are locked: the next change of names in either of them is its second pair. */
-static bool is_reversed(const Hub *hub, size_t offset, Pair *pair)
+static bool is_reversed(Hub *hub, size_t offset, Pair *pair)
 {
 	Record first, second;
-	size_t size;
-	while ((size = record_at(hub, offset, &first)) > 0 && !touches_names(&first, pair))
-		offset += size;
+	size_t size = next_of_names(hub, &offset, pair->from.wd, pair->to.wd, &first);
 	if (size == 0 || !(first.mask & NOTIFY_MOVED_FROM) || !same_place(&first, &pair->to))
 		return false;
 	pair->next_cookie = first.cookie;
@@ -455,8 +507,7 @@ static bool holds(Hub *hub, const Record *from)
 static bool hand_on_rename(Hub *hub, const Record *from, size_t size)
 {
 	Pair pair = {.from = *from};
-	size_t known = hub->searched > size ? hub->searched : size;
-	size_t second = find_second(hub, hub->start + known, from->cookie, &pair.to);
+	size_t second = find_second(hub, hub->start + size, from->cookie, &pair.to);
 	if (second != SIZE_MAX) {
 		Record decoded;
 		size_t after = second + record_at(hub, second, &decoded);
@@ -465,7 +516,6 @@ static bool hand_on_rename(Hub *hub, const Record *from, size_t size)
 		hand_on_pair(hub, &pair);
 		return true;
 	}
-	hub->searched = hub->end - hub->start;
 	if (may_hold(hub) && holds(hub, from))
 		return false;
 	hand_on(hub, from);
@@ -473,13 +523,11 @@ static bool hand_on_rename(Hub *hub, const Record *from, size_t size)
 }
 
 /* What comes from outside may be one side of an exchange. */
-static void look_behind(const Hub *hub, Record *record, size_t size)
+static void look_behind(Hub *hub, Record *record, size_t size)
 {
-	const Pair pair = {.from = *record, .to = *record};
 	Record next, second;
-	size_t offset = hub->start + size, next_size;
-	while ((next_size = record_at(hub, offset, &next)) > 0 && !touches_names(&next, &pair))
-		offset += next_size;
+	size_t offset = hub->start + size;
+	size_t next_size = next_of_names(hub, &offset, record->wd, record->wd, &next);
 	if (next_size == 0 || !(next.mask & NOTIFY_MOVED_FROM) || !same_place(&next, record))
 		return;
 	record->out_next = find_second(hub, offset + next_size, next.cookie, &second) == SIZE_MAX;
@@ -525,12 +573,12 @@ static void hand_on_all(Hub *hub)
 			return;
 		hub->start += size;
 		hub->done += size;
-		hub->searched = 0;
 		hub->hold_until = 0;
 		if (hub->doubts)
 			check_ways(hub);
 	}
 	hub->start = hub->end = 0;
+	seconds_clear(&hub->seconds);
 }
 
 /* Room for one more read behind what is held. */

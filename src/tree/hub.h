@@ -21,6 +21,7 @@
 #include "base/list.h"
 #include "os/filesystem.h"
 #include "tree/node.h"
+#include "tree/seconds.h"
 
 typedef struct Hub Hub;
 typedef struct Tree Tree;
@@ -82,7 +83,7 @@ struct Hub {
 	char *buffer;      /* records read and not yet handed on: [start, end) */
 	size_t start, end, size;
 	uint64_t done;        /* position up to which records were handed on */
-	size_t searched;      /* bytes of the buffer in which the held rename has no second half */
+	Seconds seconds;      /* where the second halves of renames are in the buffer */
 	bool doubts;          /* some root may be elsewhere: what follows is not about its path */
 	double hold_until;    /* 0: nothing is held */
 	uint64_t hold_end;    /* position up to which records were there when the hold began */
@@ -130,6 +131,8 @@ bool hub_is_since(const Hub *hub, int64_t ctime, int64_t stamp);
 
 uint64_t hub_position(Hub *hub);            /* after all records that exist now */
 uint64_t hub_read_position(const Hub *hub); /* after all that were read: no system call */
+/* Whether no record exists behind the one that ends there. The kernel counts what waits one by one: it is asked last. */
+bool hub_is_newest(Hub *hub, uint64_t position);
 /* Reads what is there into the buffer, without handing it on: has anything behind position `after` to do with the watch? */
 bool hub_heard(Hub *hub, int wd, uint64_t after);
 /* The same for any directory that was made, moved or removed anywhere. */
