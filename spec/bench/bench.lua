@@ -234,7 +234,7 @@ figure("setup", {
 
 -- Anonymous memory with and without files, and of the bare module: three equations, two unknowns and a start.
 figure("memory", {
-   title = "user memory per entry, names of 16 bytes",
+   title = "user memory per entry of 100,000 directories with 1,000,000 files, names of 16 bytes",
    unit = "bytes", whole = true,
    run = function(report)
       local function anonymous(dir)
@@ -244,11 +244,11 @@ figure("memory", {
          return rows[1][3] * 1024
       end
       local start, message = anonymous(nil)
-      local directories = start and anonymous(tree(10000, 0))
-      local all = directories and anonymous(tree(10000, 100000))
+      local directories = start and anonymous(tree(100000, 0))
+      local all = directories and anonymous(tree(100000, 1000000))
       if not all then return report("watcher", nil, message or "the watcher did not start") end
-      report("per directory", (directories - start) / 10000, nil, 128)
-      report("per file", (all - directories) / 100000, nil, 48)
+      report("per directory", (directories - start) / 100000, nil, 128)
+      report("per file", (all - directories) / 1000000, nil, 48)
    end,
 })
 

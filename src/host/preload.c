@@ -7,7 +7,10 @@
  */
 #include <lua.h>
 #include <lauxlib.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "bind/core.h"
 #include "host/preload.h"
@@ -21,10 +24,27 @@ static void push_chunk(lua_State *L, const EmbeddedFile *file)
 		lua_error(L);
 }
 
+/* Compiled sources are not read again: their pages go, all at once, since the kernel maps the neighbours of a page that
+ * is read. Whoever wants them after all gets them from the file that they are part of. */
+static void let_sources_go(void)
+{
+	uintptr_t begin = UINTPTR_MAX, end = 0, page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	for (const EmbeddedFile *file = embedded_files; file->module != NULL; file++) {
+		uintptr_t text = (uintptr_t)file->text;
+		begin = text < begin ? text : begin;
+		end = text + file->length > end ? text + file->length : end;
+	}
+	begin = (begin + page - 1) & ~(page - 1);
+	end &= ~(page - 1);
+	if (begin < end)
+		madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 /* The loader of one embedded module: (name, extra) as `require` calls it. */
 static int load_embedded(lua_State *L)
 {
 	push_chunk(L, lua_touserdata(L, lua_upvalueindex(1)));
+	let_sources_go();
 	lua_insert(L, 1);
 	lua_call(L, lua_gettop(L) - 1, 1);
 	return 1;
