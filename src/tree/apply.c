@@ -142,13 +142,18 @@ static bool is_other(const Node *node, const FileInfo *info)
 		(node->ino != 0 && node->ino != info->identity.ino);
 }
 
-void tree_fill_type(Tree *tree, Dir *dir, Node *node)
+static void learn_type(Tree *tree, Node *node, Dir *dir, const char *name, size_t length)
 {
-	FileInfo info = look_at(tree, dir, node_name(node), node->name_length);
+	FileInfo info = look_at(tree, dir, name, length);
 	if (is_there(&info) && info.type != TYPE_DIRECTORY) {
 		node->type = info.type & 7u;
 		node->ino = info.identity.ino;
 	}
+}
+
+void tree_fill_type(Tree *tree, Dir *dir, Node *node)
+{
+	learn_type(tree, node, dir, node_name(node), node->name_length);
 }
 
 /* --- single records ---------------------------------------------------------------------------------------------------- */
@@ -469,6 +474,17 @@ static bool apply_crossed(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, co
 	return true;
 }
 
+/* On the disk the two have changed places; if nothing has happened since, their types can be seen there. */
+static void learn_types(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const Pair *pair)
+{
+	if (hub_position(tree->hub) != pair->next_end)
+		return;
+	if (a->type == TYPE_UNKNOWN)
+		learn_type(tree, a, b_dir, node_name(b), b->name_length);
+	if (b->type == TYPE_UNKNOWN)
+		learn_type(tree, b, a_dir, node_name(a), a->name_length);
+}
+
 static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 {
 	Told like = like_of(&pair->to);
@@ -487,6 +503,7 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 		is_exchange(tree, from_dir, node, to_dir, old, pair)) {
 		before_move(tree, node, to_dir, &pair->to);
 		before_move(tree, old, from_dir, &pair->from);
+		learn_types(tree, from_dir, node, to_dir, old, pair);
 		tree_exchange(tree, from_dir, node, to_dir, old, &like);
 		tree->skip_cookie = pair->next_cookie;
 		tree->skips = true;

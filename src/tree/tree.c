@@ -576,7 +576,7 @@ void tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const T
 	tree_leave(tree, a_dir, a, false);
 	tree_leave(tree, b_dir, b, false);
 	told.exchange = true;
-	told.replaced = b->type ? b->type : TYPE_FILE;
+	told.replaced = b->type;
 	told.from_dir = a_dir;
 	told.from_name = a_name;
 	told.from_name_length = a_length;
