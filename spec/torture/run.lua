@@ -3,11 +3,12 @@
 -- run.lua - one torture run: writers at work on a tree, a watcher on it, and the oracles at every quiet point.
 --
 -- Of the module under test only the public face is used: `watch(root, options)`, `watcher:get(timeout)`,
--- `watcher:sync(timeout)`, `watcher:entries()` and `watcher:close()`; and, to have several watchers on one tree, what
--- rules use for that.
+-- `watcher:sync(timeout)`, `watcher:entries()`, `watcher:close()`, and for the profile `changes` `watcher:changes()`; and,
+-- to have several watchers on one tree, what rules use for that.
 
 local probe = require "torture_probe"
 local Model = require "torture.model"
+local Net = require "torture.net"
 local History = require "torture.history"
 local oracles = require "torture.oracles"
 local others = require "torture.others"
@@ -43,6 +44,7 @@ local profiles = {
    comes = { comes = true },
    starts = { starts = true },
    shared = { shared = true },
+   changes = { changes = true },
 }
 
 local function merge(into, from)
@@ -193,6 +195,31 @@ local function take(self, raw)
    end
 end
 
+local function describe_change(change, from)
+   local words = { change.op }
+   if from then words[#words + 1] = quoted(from) .. " ->" end
+   words[#words + 1] = quoted(change.rel)
+   words[#words + 1] = change.type
+   for _, flag in ipairs { "replaced", "exchange", "modified", "whole" } do
+      if change[flag] then words[#words + 1] = flag .. (change[flag] == true and "" or "=" .. change[flag]) end
+   end
+   return table.concat(words, " ")
+end
+
+local function take_change(self, change)
+   local from = change.from and change.from:sub(#self.root + 2)
+   local text = describe_change(change, from)
+   self.count = self.count + 1
+   table.insert(self.recent, text)
+   if #self.recent > RECENT then table.remove(self.recent, 1) end
+   if change.path ~= join(self.root, change.rel) then fail(self, "shape", text .. ": path is " .. change.path) end
+   local ok, why = self.net:apply(change, from)
+   if not ok then
+      feed_history(self)
+      fail(self, "replay", text .. ": " .. why, change.rel)
+   end
+end
+
 local function get(self, timeout)
    local event, message = self.watcher:get(timeout)
    if event then
@@ -225,6 +252,18 @@ end
 
 function reading.lazy()
    probe.sleep(0.002)
+end
+
+-- The iterator is left now and then: what is gathered belongs to the watcher.
+local function take_batches(self, settle, timeout)
+   for batch in self.watcher:changes { settle = settle, max_wait = 0.05, timeout = timeout } do
+      for _, change in ipairs(batch) do take_change(self, change) end
+      if timeout < 0.05 and self.random(3) == 1 then return end
+   end
+end
+
+function reading.batches(self)
+   take_batches(self, self.random(4) * 0.004 - 0.004, 0.005)
 end
 
 local readings = { "fast", "fast", "slow", "bursts", "lazy" }
@@ -270,6 +309,13 @@ local function check_history(self, snapshot)
    local rel = self.history:misfit(snapshot)
    if not rel then return end
    error(("the logs do not fit the disk at %q\n%s"):format(rel, table.concat(self.history:about(rel, 12), "\n")), 0)
+end
+
+-- Between two quiet points batches lead from the one tree to the other.
+local function judge_changes(self, snapshot)
+   verdict(self, "changes", self.net:compare(snapshot, function(inode) return self.history:has_other_names(inode) end))
+   verdict(self, "leak", oracles.leak(self.root, snapshot, leak_rules(self)))
+   self.net:settle(snapshot)
 end
 
 local function judge(self, snapshot)
@@ -318,6 +364,10 @@ local function hear(self)
    if self.paused then resume(self) end
    local ok, message = self.watcher:sync(SYNC_TIMEOUT)
    if not ok then fail(self, "sync", "sync() gave " .. tostring(message)) end
+   if self.net then
+      take_batches(self, 0.005, 0.1)
+      return
+   end
    drain(self)
    local next_entry, state, control = self.watcher:entries()
    self.next_entry = function()
@@ -333,6 +383,10 @@ local function quiet(self)
    local snapshot = probe.snapshot(self.root)
    feed_history(self)
    check_history(self, snapshot)
+   if self.net then
+      judge_changes(self, snapshot)
+      return
+   end
    judge(self, snapshot)
    for _, other in ipairs(self.others) do judge(other, snapshot) end
 end
@@ -401,7 +455,7 @@ local function round(self, operations)
    command(self, config.work or works[self.random(#works)], operations, config.freeze)
    if config.starts then start_again(self) end
    if config.shared then others.disturb(self, start_again) end
-   read_while_working(self, config.reading or readings[self.random(#readings)])
+   read_while_working(self, self.net and "batches" or config.reading or readings[self.random(#readings)])
    quiet(self)
    if config.ignored then change_rules(self) end
    self.syncs = self.syncs + 1
@@ -458,6 +512,7 @@ local function begin(self)
       feed_history(self)
       self.model:settle(visible_only(self, probe.snapshot(self.root)))
    end
+   if self.config.changes then self.net = Net.new(probe.snapshot(self.root)) end
 end
 
 -- Nothing comes when nothing happens, and nothing is left when all is closed.
@@ -467,7 +522,9 @@ local function finish(self)
       other.watcher:close()
       other.watcher = false
    end
-   if get(self, 0.05) then fail(self, "quiet", "an event came after sync: " .. self.recent[#self.recent]) end
+   if not self.net and get(self, 0.05) then
+      fail(self, "quiet", "an event came after sync: " .. self.recent[#self.recent])
+   end
    self.watcher:close()
    self.watcher = nil
    collectgarbage()

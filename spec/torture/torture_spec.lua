@@ -8,6 +8,7 @@ package.cpath = (os.getenv "BUILD" or "build") .. "/torture/?.so;" .. package.cp
 local helper = require "support.helper"
 local probe = require "torture_probe"
 local Model = require "torture.model"
+local Net = require "torture.net"
 local History = require "torture.history"
 local oracles = require "torture.oracles"
 local standin = require "torture.standin"
@@ -252,6 +253,64 @@ describe("the oracle of content", function()
    end)
 end)
 
+describe("the model of net changes", function()
+   helper.leaves_nothing()
+
+   local before = { d = "directory", ["d/f"] = "file", ["d/e"] = "directory", f = "file", l = "link" }
+
+   local function change(op, rel, more)
+      return event(op, rel, more), more and more.from
+   end
+
+   local function never() return false end
+
+   it("follows a batch, and is content with the disk that it leads to", function()
+      local subject = Net.new(snapshot(before))
+      for _, step in ipairs {
+         { "delete", "l" }, { "create", "n", DIRECTORY }, { "move", "n/y", { from = "d", type = "directory" } },
+         { "move", "f", { from = "n/y/e", type = "directory", replaced = "file" } },
+         { "move", "f", { from = "n", exchange = true, replaced = "directory", type = "directory" } },
+         { "create", "s", { type = "socket" } }, { "modify", "f/y/f" }, { "attrib", "n", DIRECTORY },
+      } do
+         assert.is_true(subject:apply(change(table.unpack(step))))
+      end
+      local after = snapshot { f = "directory", ["f/y"] = "directory", ["f/y/f"] = "file", n = "directory", s = "socket" }
+      after["f/y/f"].content = 2
+      assert.is_nil((subject:compare(after, never)))
+      subject:settle(after)
+      assert.is_nil((subject:compare(after, never)))
+      assert.is_true(subject:apply(change("delete", "", { whole = true, type = "directory" })))
+      assert.is_nil((subject:compare({}, never)))
+   end)
+
+   it("refuses what cannot be", function()
+      for _, step in ipairs {
+         { "create", "f" }, { "create", "x/y" }, { "create", "f/y" }, { "create", "x", { replaced = "file" } },
+         { "delete", "x" }, { "delete", "d", DIRECTORY }, { "move", "x", { from = "y" } }, { "move", "f", { from = "l" } },
+         { "move", "x/y", { from = "f" } }, { "move", "x", { from = "f", exchange = true } },
+         { "move", "x", { from = "f", replaced = "file" } }, { "modify", "x" }, { "attrib", "x" }, { "rename", "f" },
+         { "modify", "" },
+      } do
+         local ok, why = Net.new(snapshot(before)):apply(change(table.unpack(step)))
+         assert.is_false(ok, step[1] .. " " .. step[2])
+         assert.is_string(why)
+      end
+   end)
+
+   it("convicts where the disk is another", function()
+      local subject = Net.new(snapshot(before))
+      local function judge(edit)
+         local disk = snapshot(before)
+         edit(disk)
+         return (subject:compare(disk, never))
+      end
+      assert.equal('"x" is there, and was not told', judge(function(disk) disk.x = { type = "file" } end))
+      assert.equal('"l" is said to be there, and is not', judge(function(disk) disk.l = nil end))
+      assert.equal('"l" is said to be a link, and is a fifo', judge(function(disk) disk.l.type = "fifo" end))
+      assert.equal('"f": its content changed, and nothing was told', judge(function(disk) disk.f.content = 2 end))
+   end)
+end)
+
 describe("the oracle of leaks", function()
    helper.leaves_nothing()
 
@@ -443,7 +502,7 @@ if pcall(function() return moonwatch.watch end) then
          { profile = "plain" }, { profile = "plain", writers = 3 }, { profile = "hostile", writers = 3 },
          { profile = "poll" }, { profile = "frozen", ops = 1000, batch = 500 }, { profile = "budget" },
          { profile = "initial", writers = 3 }, { profile = "plain", writers = 8 }, { profile = "shared", ops = 600 },
-         { profile = "shared+comes", writers = 3, ops = 600 },
+         { profile = "shared+comes", writers = 3, ops = 600 }, { profile = "changes", writers = 3, ops = 600 },
       } do
          local config = { seed = 7, ops = case.ops or 1500, batch = case.batch or 300, writers = case.writers or 1,
             profile = case.profile }
