@@ -7,18 +7,13 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <poll.h>
 #include <signal.h>
-#include <stddef.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "loop/loop.h"
@@ -136,23 +131,6 @@ static void show_timers(void)
 		loop_step(loop, -1);
 	printf("half %d disordered %d early %d\n", fired >= TIMERS / 2 && fired <= TIMERS / 2 + 1,
 		disordered, early);
-}
-
-/* A kernel that does not know epoll_pwait2. */
-static void show_old_kernel(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_epoll_pwait2, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog filter = {sizeof code / sizeof code[0], code};
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
-		perror("seccomp");
-	show_timers();
-	show_io();
 }
 
 static LoopJob job, other;
@@ -301,9 +279,8 @@ typedef struct Situation {
 } Situation;
 
 static const Situation situations[] = {{"io", show_io}, {"twice", show_twice},
-	{"refused", show_refused}, {"many", show_many}, {"timers", show_timers},
-	{"old kernel", show_old_kernel}, {"jobs", show_jobs}, {"polled", show_polled},
-	{"foreign", show_foreign}, {"signals", show_signals}, {NULL, NULL}};
+	{"refused", show_refused}, {"many", show_many}, {"timers", show_timers}, {"jobs", show_jobs},
+	{"polled", show_polled}, {"foreign", show_foreign}, {"signals", show_signals}, {NULL, NULL}};
 
 int main(int argc, char **argv)
 {

@@ -32,11 +32,6 @@ describe("the loop", function()
       assert.equal("half 1 disordered 0 early 0\n", show "timers")
    end)
 
-   it("does the same on a kernel without epoll_pwait2", function()
-      assert.equal("half 1 disordered 0 early 0\nstart 0\nnothing 0\nfirst a\nfirst b\nagain 0\nmuted 0\nfirst c\nidle 1\n",
-         show "old kernel")
-   end)
-
    it("does each job once per start and turn", function()
       assert.equal("timeout 0\njob 1\nturn 1\njob 2\nturn 1\njob 3\nturn 1\njob 4\nturn 1\ntimeout -1\n", show "jobs")
    end)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * loop.c - one epoll descriptor and one timer heap; in a program's libev loop they are one ev_io and one ev_timer.
+ * loop.c - one epoll descriptor and one timer heap, shown to libev as one ev_io and one ev_timer.
  *
  *      LoopIo ...    -> epoll descriptor -> ev_io    \
- *      LoopTimer ... -> heap             -> ev_timer  > dispatch -> after
+ *      LoopTimer ... -> heap             -> ev_timer  > dispatch -> after (foreign loops only)
  *      LoopJob ...   -> list             -> ev_timer /
  *
- * - A loop of our own waits for the descriptor itself, without libev in between: one system call per turn, and deadlines
- *   that are exact to the nanosecond, where libev's backends for many descriptors round up to the next millisecond.
+ * - libev watches one descriptor, so its own loop is opened with the select backend: it needs no descriptor of its own
+ *   and its timeouts are exact to the microsecond, where epoll's and poll's are rounded up to the next millisecond.
  * - The ev_io runs only while an io is started: a foreign loop ends when its program's own work is done.
  * - The ev_timer is counted from libev's own idea of now, which lies in the past: it may fire early, never late. Whoever
  *   is not due yet is simply armed again.
@@ -19,26 +19,20 @@
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
-#include <linux/time_types.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#ifndef SYS_epoll_pwait2 /* younger than the oldest kernel we run on */
-#define SYS_epoll_pwait2 441
-#endif
-
 enum { BATCH = 64 };
 
-/* Long enough not to matter, short enough for every clock. */
+/* Long enough not to matter, short enough for every backend. */
 static const double far_away = 3600.0;
 
 struct Loop {
-	struct ev_loop *ev; /* the program's; NULL: the loop is our own */
+	struct ev_loop *ev;
+	bool foreign;
 	int epoll;
 	ev_io io;
 	ev_timer timer;
@@ -141,14 +135,6 @@ static void arm(Loop *loop, double timeout)
 	ev_timer_start(loop->ev, &loop->timer);
 }
 
-static struct timespec span(double seconds)
-{
-	double near = seconds < far_away ? seconds : far_away;
-	struct timespec time = {.tv_sec = (time_t)near};
-	time.tv_nsec = (long)((near - (double)time.tv_sec) * 1e9);
-	return time;
-}
-
 static void ignore_bell(LoopIo *io, uint32_t events)
 {
 	(void)io, (void)events;
@@ -157,13 +143,15 @@ static void ignore_bell(LoopIo *io, uint32_t events)
 /* Negative: for ever, 0: now. */
 static void set_bell(Loop *loop, double timeout)
 {
-	struct itimerspec at = {.it_value = span(timeout)};
+	double seconds = timeout < far_away ? timeout : far_away;
+	struct itimerspec at = {.it_value.tv_sec = (time_t)seconds};
+	at.it_value.tv_nsec = (long)((seconds - (double)at.it_value.tv_sec) * 1e9);
 	if (timeout == 0)
 		at.it_value.tv_nsec = 1;
 	else if (timeout < 0)
 		at.it_value = (struct timespec){0};
 	timerfd_settime(loop->bell.fd, 0, &at, NULL);
-	loop->bell_at = timeout < 0 ? 0 : timeout == 0 ? -1 : loop_now() + timeout;
+	loop->bell_at = timeout < 0 ? 0 : timeout == 0 ? -1 : loop_now() + seconds;
 }
 
 /* Outside of a step, where whoever polls may be asleep already: only what is sooner is news. */
@@ -176,10 +164,10 @@ static void hurry_bell(Loop *loop)
 		set_bell(loop, timeout);
 }
 
-/* A foreign loop may block at any time, so its timer is always right. */
+/* A foreign loop may block at any time, so its timer is always right; our own is armed by loop_step. */
 static void deadline_changed(Loop *loop)
 {
-	if (loop->ev != NULL)
+	if (loop->foreign)
 		arm(loop, loop_next_timeout(loop));
 	else if (loop->bell.fd >= 0)
 		hurry_bell(loop);
@@ -212,31 +200,9 @@ static void run_jobs(Loop *loop)
 	}
 }
 
-/* Without epoll_pwait2 (old kernels, some sandboxes) it takes two calls, since epoll_wait rounds to milliseconds. */
-static int collect_in_two_steps(Loop *loop, const struct timespec *wait)
+static void run_ready_ios(Loop *loop)
 {
-	struct pollfd poller = {.fd = loop->epoll, .events = POLLIN};
-	int ready = ppoll(&poller, 1, wait, NULL);
-	return ready > 0 ? epoll_wait(loop->epoll, loop->batch, BATCH, 0) : ready;
-}
-
-static int collect_ready_ios(Loop *loop, double wait)
-{
-	if (wait == 0)
-		return epoll_wait(loop->epoll, loop->batch, BATCH, 0);
-	struct timespec time = span(wait);
-	struct __kernel_timespec same = {.tv_sec = time.tv_sec, .tv_nsec = time.tv_nsec};
-	long count = syscall(
-		SYS_epoll_pwait2, loop->epoll, loop->batch, BATCH, wait < 0 ? NULL : &same, NULL, 0);
-	if (count >= 0 || (errno != ENOSYS && errno != EPERM))
-		return (int)count;
-	return collect_in_two_steps(loop, wait < 0 ? NULL : &time);
-}
-
-/* Waits for them so many seconds at the most; negative: for ever. */
-static void run_ready_ios(Loop *loop, double wait)
-{
-	loop->batch_end = collect_ready_ios(loop, wait);
+	loop->batch_end = epoll_wait(loop->epoll, loop->batch, BATCH, 0);
 	for (loop->batch_at = 0; loop->batch_at < loop->batch_end; loop->batch_at++) {
 		struct epoll_event *event = &loop->batch[loop->batch_at];
 		LoopIo *io = event->data.ptr;
@@ -250,6 +216,8 @@ static void run_ready_ios(Loop *loop, double wait)
 
 static void finish_dispatch(Loop *loop)
 {
+	if (!loop->foreign)
+		return;
 	if (loop->after != NULL)
 		loop->after(loop->context);
 	deadline_changed(loop);
@@ -259,7 +227,7 @@ static void on_io(struct ev_loop *ev, ev_io *io, int events)
 {
 	Loop *loop = io->data;
 	(void)ev, (void)events;
-	run_ready_ios(loop, 0);
+	run_ready_ios(loop);
 	finish_dispatch(loop);
 }
 
@@ -267,12 +235,20 @@ static void on_timer(struct ev_loop *ev, ev_timer *timer, int events)
 {
 	Loop *loop = timer->data;
 	(void)ev, (void)events;
+	if (!loop->foreign)
+		return; /* it has ended the wait; loop_step does the rest */
 	run_due_timers(loop);
 	run_jobs(loop);
 	finish_dispatch(loop);
 }
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
+
+static struct ev_loop *new_ev_loop(void)
+{
+	struct ev_loop *ev = ev_loop_new(EVBACKEND_SELECT | EVFLAG_NOENV);
+	return ev != NULL ? ev : ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+}
 
 int loop_open(Loop **out, struct ev_loop *foreign)
 {
@@ -286,7 +262,13 @@ int loop_open(Loop **out, struct ev_loop *foreign)
 		return error;
 	}
 	loop->bell = (LoopIo){.ready = ignore_bell, .fd = -1};
-	loop->ev = foreign;
+	loop->foreign = foreign != NULL;
+	loop->ev = foreign != NULL ? foreign : new_ev_loop();
+	if (loop->ev == NULL) {
+		close(loop->epoll);
+		free(loop);
+		return -ENOMEM;
+	}
 	list_init(&loop->jobs);
 	list_init(&loop->jobs_now);
 	ev_io_init(&loop->io, on_io, loop->epoll, EV_READ);
@@ -300,10 +282,10 @@ void loop_close(Loop *loop)
 {
 	if (loop == NULL)
 		return;
-	if (loop->ev != NULL) {
-		ev_io_stop(loop->ev, &loop->io);
-		ev_timer_stop(loop->ev, &loop->timer);
-	}
+	ev_io_stop(loop->ev, &loop->io);
+	ev_timer_stop(loop->ev, &loop->timer);
+	if (!loop->foreign)
+		ev_loop_destroy(loop->ev);
 	if (loop->bell.fd >= 0)
 		close(loop->bell.fd);
 	close(loop->epoll);
@@ -355,7 +337,7 @@ int loop_io_start(Loop *loop, LoopIo *io, int fd, uint32_t events)
 	io->loop = loop;
 	io->fd = fd;
 	io->events = events;
-	if (loop->ios++ == 0 && loop->ev != NULL)
+	if (loop->ios++ == 0)
 		ev_io_start(loop->ev, &loop->io);
 	return 0;
 }
@@ -377,7 +359,7 @@ void loop_io_stop(LoopIo *io)
 		close(io->polled);
 	strike_from_batch(loop, io);
 	io->loop = NULL;
-	if (--loop->ios == 0 && loop->ev != NULL)
+	if (--loop->ios == 0)
 		ev_io_stop(loop->ev, &loop->io);
 }
 
@@ -448,10 +430,14 @@ static void run_foreign(Loop *loop, double wait)
 	deadline_changed(loop);
 }
 
-/* Where nothing is started, a wait for ever would be one. */
+/* `ev_run` counts a timer from its own last look at the clock. */
 static void run_own(Loop *loop, double wait)
 {
-	run_ready_ios(loop, wait < 0 && loop->ios == 0 ? 0 : wait);
+	if (wait != 0) {
+		ev_now_update(loop->ev);
+		arm(loop, wait);
+	}
+	ev_run(loop->ev, wait == 0 ? EVRUN_NOWAIT : EVRUN_ONCE);
 	run_due_timers(loop);
 	run_jobs(loop);
 	if (loop->bell.fd >= 0)
@@ -462,7 +448,7 @@ int loop_step(Loop *loop, double timeout)
 {
 	double wait = sooner(timeout, loop_next_timeout(loop));
 	loop->ran = 0;
-	if (loop->ev != NULL)
+	if (loop->foreign)
 		run_foreign(loop, wait);
 	else
 		run_own(loop, wait);
@@ -486,7 +472,7 @@ static void open_bell(Loop *loop)
 
 int loop_pollfd(Loop *loop)
 {
-	if (loop->bell.fd < 0 && loop->ev == NULL)
+	if (loop->bell.fd < 0 && !loop->foreign)
 		open_bell(loop);
 	return loop->epoll;
 }
@@ -498,7 +484,7 @@ bool loop_is_idle(Loop *loop)
 
 bool loop_is_foreign(const Loop *loop)
 {
-	return loop->ev != NULL;
+	return loop->foreign;
 }
 
 void loop_set_after(Loop *loop, void (*after)(void *context), void *context)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * loop.h - when: descriptors, deadlines and work for later, in a loop of our own or in a program's libev loop.
+ * loop.h - when: descriptors, deadlines and work for later, on top of one libev loop.
  *
  * All descriptors are entered in one epoll descriptor, all deadlines in one heap. libev sees a single ev_io and a
- * single ev_timer, any other loop sees loop_pollfd() and loop_next_timeout(); all lead to the same dispatch.
+ * single ev_timer, a foreign loop sees loop_pollfd() and loop_next_timeout(); all three lead to the same dispatch.
  * Callbacks run C only and may start and stop any io, timer or job, themselves included; they must not free the loop.
  */
 #ifndef MOONWATCH_LOOP_LOOP_H
