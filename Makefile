@@ -161,6 +161,10 @@ bench: deps-bench  ## the figures of spec/bench against raw C, as ratios
 	$(submake) all
 	+@$(MAKE) --no-print-directory -C spec/bench BUILD=$(abspath $(BUILD)) LUA=$(LUA)
 
+bench-overflow: deps-bench  ## writers that overflow the queue for 30 s: what recovering takes, and that all is true
+	$(submake) all torture-tools
+	@BUILD=$(BUILD) $(LUA) spec/bench/overflow.lua
+
 INSTALL = install
 install: all  ## install under PREFIX (DESTDIR is put in front)
 	$(INSTALL) -D -m 755 $(MODULE) $(DESTDIR)$(LIBDIR)/moonwatch/core.so
@@ -240,8 +244,8 @@ clean:  ## remove what was built
 	rm -rf $(BUILD)
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 .DELETE_ON_ERROR:
-.PHONY: doc dist src-rock deb all module run test check sanitize valgrind torture torture-tools soak bench install uninstall rocks format clean help \
+.PHONY: doc dist src-rock deb all module run test check sanitize valgrind torture torture-tools soak bench bench-overflow install uninstall rocks format clean help \
 	deps deps-run deps-test deps-check deps-bench deps-doc deps-deb

@@ -218,6 +218,7 @@ static void say_job(LoopJob *self)
 {
 	(void)self;
 	printf("job\n");
+	loop_timer_start(loop, &timers[0], loop_now() + 0.01);
 }
 
 static void show_foreign(void)
@@ -229,7 +230,6 @@ static void show_foreign(void)
 	timers[0].fire = say;
 	first.ready = read_and_stop;
 	job.work = say_job;
-	loop_timer_start(loop, &timers[0], loop_now() + 0.01);
 	loop_io_start(loop, &first, ends[0], EPOLLIN);
 	loop_job_start(loop, &job);
 	ev_run(ev, 0);
