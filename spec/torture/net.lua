@@ -11,7 +11,7 @@ Net.__index = Net
 
 --- From a snapshot (a table from relative path to `{ type =, content = }`).
 local function new(snapshot)
-   local self = setmetatable({}, Net)
+   local self = setmetatable({ present = true }, Net)
    self:settle(snapshot)
    return self
 end
@@ -114,6 +114,7 @@ end
 -- The root itself has gone, or is back.
 function Net:apply_to_root(change)
    self.entries = {}
+   self.present = change.op == "create"
    return change.op == "create" or (change.op == "delete" and change.whole == true), "it is the root"
 end
 

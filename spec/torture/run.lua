@@ -230,8 +230,20 @@ local function get(self, timeout)
    return false
 end
 
+-- The iterator is left now and then: what is gathered belongs to the watcher.
+local function take_batches(self, settle, timeout)
+   for batch in self.watcher:changes { settle = settle, max_wait = 0.05, timeout = timeout } do
+      for _, change in ipairs(batch) do take_change(self, change) end
+      if timeout < 0.05 and self.random(3) == 1 then return end
+   end
+end
+
 local function drain(self)
-   while get(self, 0) do end
+   if self.net then
+      take_batches(self, 0.005, 0.1)
+   else
+      while get(self, 0) do end
+   end
 end
 
 -- How the events are read while the writers are at work.
@@ -252,14 +264,6 @@ end
 
 function reading.lazy()
    probe.sleep(0.002)
-end
-
--- The iterator is left now and then: what is gathered belongs to the watcher.
-local function take_batches(self, settle, timeout)
-   for batch in self.watcher:changes { settle = settle, max_wait = 0.05, timeout = timeout } do
-      for _, change in ipairs(batch) do take_change(self, change) end
-      if timeout < 0.05 and self.random(3) == 1 then return end
-   end
 end
 
 function reading.batches(self)
@@ -364,10 +368,6 @@ local function hear(self)
    if self.paused then resume(self) end
    local ok, message = self.watcher:sync(SYNC_TIMEOUT)
    if not ok then fail(self, "sync", "sync() gave " .. tostring(message)) end
-   if self.net then
-      take_batches(self, 0.005, 0.1)
-      return
-   end
    drain(self)
    local next_entry, state, control = self.watcher:entries()
    self.next_entry = function()
@@ -430,7 +430,7 @@ local function go_and_come(self)
    end
    assert(probe.rename(what .. ".away", what))
    if seen and not ok then fail(self, "sync", "sync() without a root gave " .. tostring(message)) end
-   if seen and self.model.present then fail(self, "gone", "the root was away, and gone was not told") end
+   if seen and (self.net or self.model).present then fail(self, "gone", "the root was away, and gone was not told") end
 end
 
 local function write_rules(self)
