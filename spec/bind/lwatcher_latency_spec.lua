@@ -9,9 +9,9 @@ local helper = require "support.helper"
 -- it all took.
 local function waits(latency)
    local folder = helper.folder()
+   local watcher <close> = assert(moonwatch.watch(folder, { latency = latency }))
    local writer = helper.start { "sh", "-c", 'i=0; while [ $i -lt 2000 ]; do echo >>"$1/f"; i=$((i+1)); done; echo >"$1/end"',
       "sh", folder }
-   local watcher <close> = assert(moonwatch.watch(folder, { latency = latency }))
    local count, start = 0, moonwatch.now()
    repeat
       local event = watcher:get(0)
