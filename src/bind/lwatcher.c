@@ -90,7 +90,7 @@ static void on_changed(Watch *watch)
 	Watcher *watcher = watcher_of(watch);
 	watcher_advance(watcher);
 	if (watcher->looking)
-		watch->stirred = true;
+		watch_stir(watch);
 	if (view_waiting(&watch->view) > 0) {
 		if (watcher->subscribed)
 			dispatch_wake(&watcher->dispatch);
@@ -388,7 +388,7 @@ static int take_ready(lua_State *L, Source *source)
 	if (watcher->looking && watcher->watch.shared != NULL) {
 		watch_look(&watcher->watch);
 		watcher_advance(watcher);
-		watcher->watch.stirred = true;
+		watch_stir(&watcher->watch);
 	}
 	if (watcher->looking)
 		return 0;
@@ -414,7 +414,7 @@ int watcher_take_synced(lua_State *L, Source *source)
 	watch_look(&watcher->watch);
 	watcher_advance(watcher);
 	if (watcher->looking || !watch_reached(&watcher->watch, mark)) {
-		watcher->watch.stirred = true;
+		watch_stir(&watcher->watch);
 		return 0;
 	}
 	lua_pushboolean(L, true);
@@ -951,7 +951,7 @@ static int l_start(lua_State *L)
 	if (lua_toboolean(L, 2) && watcher->watch.shared != NULL)
 		watch_share(&watcher->watch);
 	watcher->opened = true;
-	watcher->watch.stirred = true;
+	watch_stir(&watcher->watch);
 	return 0;
 }
 

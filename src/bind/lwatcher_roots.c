@@ -191,7 +191,7 @@ static int l_add(lua_State *L)
 		return bind_fail(L, given, -error);
 	watcher->looking = true;
 	watcher->marked = false;
-	watcher->watch.stirred = true;
+	watch_stir(&watcher->watch);
 	lua_pushboolean(L, true);
 	return 1;
 }
@@ -456,7 +456,7 @@ static int l_remove(lua_State *L)
 	bool watched = removed || answer.verdict.shown || answer.verdict.entered;
 	strcpy(answer.paths.key, copy);
 	int error = watched ? prune(watcher, &answer.paths) : 0;
-	watcher->watch.stirred = true;
+	watch_stir(&watcher->watch);
 	if (error < 0)
 		return bind_fail(L, path, -error);
 	lua_pushboolean(L, watched);
@@ -469,7 +469,7 @@ static void rescan_all(Tree *tree)
 {
 	for (size_t i = 0; i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
-		root->check = tree->checks = true;
+		tree_doubt_root(root);
 		if (root->top != NULL)
 			tree_scan_later(tree, root->top, SCAN_DEEP | SCAN_COMPARE);
 	}
@@ -491,7 +491,7 @@ static int l_rescan(lua_State *L)
 		const char *path = bind_checkpath(L, 2, NULL);
 		if (!find_spot(watcher, path, &paths, &spot))
 			return bind_failf(L, ENOENT, "%s: below no root of the watcher", path);
-		spot.root->check = tree->checks = true;
+		tree_doubt_root(spot.root);
 		bool exact = spot.rel[spot.at] == '\0';
 		if (spot.dir != NULL)
 			tree_scan_later(tree, spot.dir, exact ? SCAN_DEEP | SCAN_COMPARE : SCAN_COMPARE);

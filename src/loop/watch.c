@@ -17,9 +17,10 @@ struct Shared {
 	Loop *loop;
 	Hub *hub;
 	List watches;
-	size_t count; /* of them */
-	List fans;    /* trees that may have several watches */
-	bool stale;   /* some of them are */
+	size_t count;  /* of them */
+	List stirring; /* those whose owners are to be told after the next step */
+	List fans;     /* trees that may have several watches */
+	bool stale;    /* some of them are */
 	bool stepping;
 	bool telling;    /* owners are told: not to be freed now */
 	LoopIo io;       /* stopped while a steady stream is read by time */
@@ -37,6 +38,11 @@ static Watch *watch_of(List *link)
 	return list_item(link, Watch, link);
 }
 
+static Watch *stirring_of(List *link)
+{
+	return list_item(link, Watch, stirring);
+}
+
 /* --- one step ------------------------------------------------------------------------------------------------------- */
 
 static Tree *tree_of(List *link)
@@ -44,12 +50,23 @@ static Tree *tree_of(List *link)
 	return list_item(link, Tree, link);
 }
 
+static Tree *busy_of(List *link)
+{
+	return list_item(link, Tree, busy);
+}
+
+/* A thousand trees in which nothing happens cost nothing. */
 static bool work(Shared *shared, double until)
 {
 	bool more = false;
-	List *trees = &shared->hub->trees;
-	for (List *link = trees->next; link != trees; link = link->next)
-		more |= tree_work(tree_of(link), until);
+	List *busy = &shared->hub->busy;
+	for (List *link = busy->next, *next = link->next; link != busy;
+		 link = next, next = link->next) {
+		Tree *tree = busy_of(link);
+		more |= tree_work(tree, until);
+		if (tree_is_idle(tree))
+			list_remove(&tree->busy);
+	}
 	return more;
 }
 
@@ -70,16 +87,12 @@ static void tell_owners(Shared *shared)
 {
 	List todo;
 	list_init(&todo);
-	while (!list_empty(&shared->watches))
-		list_append(&todo, list_pop(&shared->watches));
+	while (!list_empty(&shared->stirring))
+		list_append(&todo, list_pop(&shared->stirring));
 	while (!list_empty(&todo)) {
-		List *link = list_pop(&todo);
-		Watch *watch = watch_of(link);
-		list_append(&shared->watches, link);
-		bool changed = watch->stirred || watch->seen != watch->view.sequence;
-		watch->seen = watch->view.sequence;
-		watch->stirred = false;
-		if (changed && watch->changed != NULL)
+		Watch *watch = stirring_of(list_pop(&todo));
+		watch->view.stirred = false;
+		if (watch->changed != NULL)
 			watch->changed(watch);
 	}
 }
@@ -92,9 +105,9 @@ static double earlier(double a, double b)
 static void set_timer(Shared *shared)
 {
 	double deadline = hub_deadline(shared->hub);
-	List *trees = &shared->hub->trees;
-	for (List *link = trees->next; link != trees; link = link->next)
-		deadline = earlier(deadline, tree_deadline(tree_of(link)));
+	List *busy = &shared->hub->busy;
+	for (List *link = busy->next; link != busy; link = link->next)
+		deadline = earlier(deadline, tree_deadline(busy_of(link)));
 	if (deadline == 0)
 		loop_timer_stop(&shared->timer);
 	else
@@ -103,9 +116,9 @@ static void set_timer(Shared *shared)
 
 static void repair(Shared *shared)
 {
-	for (List *link = shared->watches.next; link != &shared->watches; link = link->next) {
-		if (watch_of(link)->view.failed)
-			view_repair(&watch_of(link)->view);
+	for (List *link = shared->stirring.next; link != &shared->stirring; link = link->next) {
+		if (stirring_of(link)->view.failed)
+			view_repair(&stirring_of(link)->view);
 	}
 }
 
@@ -270,6 +283,7 @@ static int share_open(Shared **out, Loop *loop)
 	if (shared == NULL)
 		return -ENOMEM;
 	list_init(&shared->watches);
+	list_init(&shared->stirring);
 	list_init(&shared->fans);
 	shared->loop = loop;
 	shared->io.ready = on_readable;
@@ -291,10 +305,22 @@ static int share_open(Shared **out, Loop *loop)
 
 /* --- life ------------------------------------------------------------------------------------------------------------------ */
 
+void watch_stir(Watch *watch)
+{
+	if (watch->shared != NULL && !list_linked(&watch->stirring))
+		list_append(&watch->shared->stirring, &watch->stirring);
+}
+
+static void on_stir(View *view)
+{
+	watch_stir(list_item(view, Watch, view));
+}
+
 int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree, const ViewOptions *view)
 {
 	Shared *shared = *loop_place(loop);
 	view_init(&watch->view, view);
+	watch->view.stir = on_stir;
 	int error = shared == NULL ? share_open(&shared, loop) : 0;
 	if (error == 0)
 		error = tree_open(&watch->tree, shared->hub, tree, view_sink(&watch->view));
@@ -335,6 +361,7 @@ void watch_close(Watch *watch)
 	leave_tree(watch);
 	watch->shared = NULL;
 	list_remove(&watch->link);
+	list_remove(&watch->stirring);
 	watch->tree = NULL;
 	watch->fan = NULL;
 	view_clear(&watch->view);
@@ -360,7 +387,7 @@ WatchMark watch_mark(Watch *watch)
 	look_at_mounts(watch->shared);
 	tree_verify_roots(watch->tree);
 	loop_job_start(watch->loop, &watch->shared->job);
-	watch->stirred = true;
+	watch_stir(watch);
 	return (WatchMark){.position = hub_position(watch->shared->hub)};
 }
 
@@ -387,11 +414,11 @@ void watch_share(Watch *watch)
 	}
 }
 
-bool watch_reached(const Watch *watch, WatchMark mark)
+bool watch_reached(Watch *watch, WatchMark mark)
 {
 	bool reached = watch->shared->hub->done >= mark.position && tree_is_settled(watch->tree);
 	if (!reached)
-		((Watch *)(uintptr_t)watch)->stirred = true;
+		watch_stir(watch);
 	return reached;
 }
 

@@ -28,8 +28,7 @@ struct Watch {
 	Fan *fan; /* whose tree it is, where that may be shared; else NULL */
 	View view;
 	List link;
-	uint64_t seen; /* the view's sequence when `changed` was last called */
-	bool stirred;  /* call `changed` after the next step in any case */
+	List stirring; /* `changed` is called after the next step */
 };
 
 /* A moment in the stream of records: all that happened before watch_mark. */
@@ -48,8 +47,10 @@ void watch_close(Watch *watch); /* fine when closed */
 void watch_look(Watch *watch);
 /* Is a step under way further up the stack? Nothing may be done with any watch of the loop then. */
 bool watch_is_stepping(const Watch *watch);
+/* `changed` is called after the next step in any case. */
+void watch_stir(Watch *watch);
 WatchMark watch_mark(Watch *watch);
-bool watch_reached(const Watch *watch, WatchMark mark);
+bool watch_reached(Watch *watch, WatchMark mark);
 /* From now on changes below the roots that it has now are told. */
 void watch_set_ready(Watch *watch);
 /* When watch_look has something to do without a record, which may be now; 0: never. */

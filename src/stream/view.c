@@ -16,6 +16,22 @@
 #include "tree/node.h"
 #include "tree/watching.h"
 
+static void stir(View *view)
+{
+	if (view->stirred)
+		return;
+	view->stirred = true;
+	if (view->stir != NULL)
+		view->stir(view);
+}
+
+/* An event is lost for want of memory. */
+static void lose(View *view)
+{
+	view->failed = true;
+	stir(view);
+}
+
 /* --- a reader that is too slow ----------------------------------------------------------------------------------------- */
 
 /* What the reader never gets has no number. */
@@ -30,7 +46,7 @@ static void fold(View *view)
 	view->sequence -= view->queue.count;
 	view->coalesced += view->queue.count;
 	if (fold_queue(&view->fold, &view->queue) < 0)
-		view->failed = true;
+		lose(view);
 }
 
 static void fold_if_full(View *view)
@@ -94,7 +110,7 @@ const Item *view_first(View *view)
 	if (view->queue.count > 0 || !view->fold.active)
 		return queue_first(&view->queue);
 	if (fold_end(&view->fold, &view->queue, view->options.ops, type_at, view) < 0)
-		view->failed = true;
+		lose(view);
 	tree_close_trail(view->tree);
 	number(view);
 	size_t most = view->options.most_queued;
@@ -157,7 +173,7 @@ static bool repeats(const View *view, const Told *told, const Where *place)
 static void queue_event(View *view, const Told *told, const Where *to, const Where *from)
 {
 	if (to->dir == NULL || (from != NULL && from->dir == NULL)) {
-		view->failed = true;
+		lose(view);
 		return;
 	}
 	if (repeats(view, told, to)) {
@@ -167,10 +183,11 @@ static void queue_event(View *view, const Told *told, const Where *to, const Whe
 	}
 	Item *item = queue_push(&view->queue, to->length, from != NULL ? from->length : 0);
 	if (item == NULL) {
-		view->failed = true;
+		lose(view);
 		return;
 	}
 	fill_item(view, item, told, to);
+	stir(view);
 	view->told[told->op]++;
 	view->synthetic += told->synthetic;
 	tree_raise_fate(view->tree, FATE_DELIVERED);
@@ -339,7 +356,7 @@ static Text *path_below_dir(const Walk *walk, Text *dir, const Node *node)
 		return NULL;
 	Text *path = text_join(dir->bytes, dir->length, node_name(node), node->name_length);
 	if (path == NULL)
-		walk->view->failed = true;
+		lose(walk->view);
 	return path;
 }
 
@@ -553,7 +570,7 @@ static void tell_move(View *view, const Told *told, const Where *to)
 	from.dir = text_share(from.dir);
 	move.initial = !from.root->ready && !to->root->ready;
 	if (from.dir == NULL || kept.dir == NULL)
-		view->failed = true;
+		lose(view);
 	else if (told->exchange)
 		exchange(view, &move, &kept, &from);
 	else
@@ -637,7 +654,7 @@ void view_tell(View *view, const Told *told)
 		note_ignore_files(view, told);
 	Where place = place_of(view, told->dir, told->name, told->name_length);
 	if (place.dir == NULL) {
-		view->failed = true;
+		lose(view);
 		return;
 	}
 	if (told->op == OP_MOVE)
@@ -729,7 +746,7 @@ void view_reconsider(View *view, Dir *dir, bool silently)
 	if (path != NULL)
 		walk_below(&walk, dir, path, path, (Cover){0}, false);
 	else
-		view->failed = true;
+		lose(view);
 	text_free(path);
 	view->muted = muted;
 }
@@ -742,7 +759,7 @@ void view_reconsider_entry(View *view, Dir *dir, Node *node, bool silently)
 	if (path != NULL)
 		walk_entry(&walk, dir, node, path, path, (Cover){0}, false);
 	else
-		view->failed = true;
+		lose(view);
 	text_free(path);
 	view->muted = muted;
 }
@@ -755,7 +772,7 @@ static void tell_content_of(View *view, Root *root)
 	if (path != NULL)
 		walk_below(&walk, root->top, NULL, path, (Cover){0}, false);
 	else
-		view->failed = true;
+		lose(view);
 	text_free(path);
 }
 
@@ -915,7 +932,7 @@ static void list(void *owner, Dir *dir, int fd)
 		return;
 	judge_all(view, dir);
 	if (ignored_put(ignored, &fresh) < 0)
-		view->failed = true;
+		lose(view);
 	view_reconsider(view, dir, false);
 }
 

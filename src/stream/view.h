@@ -24,6 +24,9 @@ typedef struct ViewOptions {
 } ViewOptions;
 
 struct View {
+	void (*stir)(View *
+			view); /* there is something new for the reader, or to repair; once until `stirred` is taken back */
+	bool stirred;
 	Tree *tree;
 	List link; /* of a fan */
 	ViewOptions options;

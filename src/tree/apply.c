@@ -388,6 +388,7 @@ static void apply_in_zone(Tree *tree, Dir *dir, const Record *given)
 
 void tree_record(Tree *tree, Dir *dir, const Record *record)
 {
+	tree_wake(tree);
 	tree->stamp = tree->hub->stamp;
 	tree->fate = FATE_DROPPED;
 	apply_in_zone(tree, dir, record);
@@ -519,6 +520,7 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 
 void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 {
+	tree_wake(tree);
 	tree->stamp = tree->hub->stamp;
 	if (tree->skips && tree->skip_cookie == pair->from.cookie) {
 		tree->skips = false;
@@ -547,6 +549,7 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 
 void tree_watch_died(Tree *tree, Dir *dir)
 {
+	tree_wake(tree);
 	tree->watches--;
 	if (dir->parent == NULL) {
 		way_doubt(dir->entry.root);

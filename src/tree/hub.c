@@ -158,6 +158,7 @@ int hub_open(Hub **out)
 	if (hub == NULL)
 		return error;
 	list_init(&hub->trees);
+	list_init(&hub->busy);
 	hub->fd = -1;
 	hub->size = HUB_BUFFER;
 	hub->buffer = aligned_alloc(8, HUB_BUFFER);
@@ -557,8 +558,8 @@ static bool hand_on_any(Hub *hub, Record *record, size_t size)
 static void check_ways(Hub *hub)
 {
 	hub->doubts = false;
-	for (List *link = hub->trees.next; link != &hub->trees; link = link->next) {
-		Tree *tree = list_item(link, Tree, link);
+	for (List *link = hub->busy.next; link != &hub->busy; link = link->next) {
+		Tree *tree = list_item(link, Tree, busy);
 		if (tree->checks)
 			tree_check_roots(tree);
 	}
@@ -726,8 +727,8 @@ int hub_step(Hub *hub, double now)
 	hand_on_all(hub);
 	if (hub->emptied != 0 && hub->start == hub->end)
 		hub->drained = hub->emptied;
-	for (List *link = hub->trees.next; link != &hub->trees; link = link->next)
-		tree_rest_trail(list_item(link, Tree, link));
+	for (List *link = hub->busy.next; link != &hub->busy; link = link->next)
+		tree_rest_trail(list_item(link, Tree, busy));
 	return hub->emptied == 0;
 }
 

@@ -75,6 +75,7 @@ struct Hub {
 	} kinds[KINDS_KNOWN]; /* the file systems that were asked for last; dev 0: none */
 	size_t next_kind;
 	List trees;      /* all, for overflow and scans */
+	List busy;       /* those that have something to do, now or at a time */
 	Tree **by_index; /* Dir.tree -> Tree */
 	size_t tree_slots;
 	Claim **claims; /* open addressing by wd; the first claim of each list */

@@ -33,7 +33,7 @@ static void begin(Tree *tree)
 		Root *root = tree->roots[i];
 		if (root->top != NULL)
 			tree_scan_later(tree, root->top, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
-		root->check = tree->checks = true;
+		tree_doubt_root(root);
 	}
 }
 
@@ -48,6 +48,7 @@ void tree_overflow(Tree *tree)
 {
 	Recovery *recovery = &tree->recovery;
 	double now = tree->hub->now;
+	tree_wake(tree);
 	if (tree_is_settled(tree) || tree->gap == 0)
 		tree->gap = tree->hub->drained;
 	for (size_t i = 0; i < tree->root_count; i++) {

@@ -408,7 +408,7 @@ static void scan_failed(Tree *tree, Dir *dir, int error)
 	}
 	dir->rewatch = true;
 	if (dir->parent == NULL) {
-		dir->entry.root->check = tree->checks = true;
+		tree_doubt_root(dir->entry.root);
 	} else if (tree->hub->done < hub_position(tree->hub)) {
 		work_wait_for_records(tree, dir);
 	} else {

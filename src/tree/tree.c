@@ -54,6 +54,7 @@ int tree_open(Tree **out, Hub *hub, const TreeOptions *options, TreeSink sink)
 		return error;
 	}
 	list_append(&hub->trees, &tree->link);
+	tree_wake(tree);
 	*out = tree;
 	return 0;
 }
@@ -89,6 +90,7 @@ void tree_close(Tree *tree)
 	tree_close_trail(tree);
 	tree_drop_dead(tree);
 	list_remove(&tree->link);
+	list_remove(&tree->busy);
 	tree->hub->by_index[tree->index] = NULL;
 	free(tree->roots);
 	free(tree->pending);

@@ -112,6 +112,7 @@ typedef struct Recovery {
 struct Tree {
 	Hub *hub;
 	List link;
+	List busy; /* in the hub's list of trees that have something to do */
 	uint16_t index;
 	TreeOptions options;
 	TreeSink sink;
@@ -181,6 +182,20 @@ void tree_hand_over(Tree *tree, TreeSink sink);
  * missing does not wait; nothing is kept then. Its content is scanned by tree_work. */
 int tree_add_root(Tree *tree, const RootNames *names, Root **out);
 void tree_remove_root(Tree *tree, Root *root); /* nothing is told */
+/* It may have something to do: tree_work is called until nothing is left (tree_is_idle). */
+static inline void tree_wake(Tree *tree)
+{
+	if (!list_linked(&tree->busy))
+		list_append(&tree->hub->busy, &tree->busy);
+}
+
+/* The way to a root is to be walked again. */
+static inline void tree_doubt_root(Root *root)
+{
+	root->check = root->tree->checks = true;
+	tree_wake(root->tree);
+}
+
 /* All is looked through: what is found from now on has its position. Ready is who has handed on the records up to the
  * position that is returned. */
 uint64_t tree_end_first_look(Tree *tree);
@@ -261,6 +276,7 @@ void tree_poll(Tree *tree);        /* all that is to be looked at now */
 void tree_before_move(Tree *tree, Dir *dir, Dir *to, const char *name, size_t length);
 bool tree_is_settled(const Tree *tree); /* nothing pending, deferred or to be checked */
 double tree_deadline(const Tree *tree); /* 0: none */
+bool tree_is_idle(const Tree *tree);    /* settled, and without a deadline */
 /* A descriptor of the directory, proven to be it and at its begin; borrowed until tree_close_trail. */
 int tree_open_dir(Tree *tree, Dir *dir);
 void tree_close_trail(Tree *tree);

@@ -128,7 +128,7 @@ void tree_poll(Tree *tree)
 	for (size_t i = 0; i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
 		if (root->unsure || tree->options.poll)
-			root->check = tree->checks = true;
+			tree_doubt_root(root);
 		if (root->top != NULL && looks)
 			tree_visit_dirs(tree, root->top, look_again, 0);
 	}

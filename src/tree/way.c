@@ -91,7 +91,7 @@ static int add_step(Root *root, int fd, uint32_t mask, bool names)
 
 void way_doubt(Root *root)
 {
-	root->check = root->tree->checks = true;
+	tree_doubt_root(root);
 	root->tree->hub->doubts = true;
 }
 
@@ -326,7 +326,7 @@ static int walk_way(Root *root, Walk *walk)
 		if (i + 1 < WALKS_MOST)
 			walk_close(walk);
 	}
-	root->check = root->tree->checks = true;
+	tree_doubt_root(root);
 	return error;
 }
 
@@ -427,7 +427,7 @@ static void lose_top(Root *root)
 void way_lose(Root *root)
 {
 	lose_top(root);
-	root->check = root->tree->checks = true;
+	tree_doubt_root(root);
 }
 
 static bool is_same_top(const Root *root, const Walk *walk)
@@ -553,7 +553,7 @@ void tree_remounted(Tree *tree, const char *path)
 		if (rest != NULL && *rest != '\0')
 			disbelieve_path(tree, root->top, rest);
 		else
-			root->check = tree->checks = true;
+			tree_doubt_root(root);
 	}
 	tree_close_trail(tree);
 }
@@ -575,7 +575,7 @@ static bool is_at_its_path(const Root *root)
 static void verify(Root *root)
 {
 	if (root->top == NULL || !is_at_its_path(root))
-		root->check = root->tree->checks = true;
+		tree_doubt_root(root);
 }
 
 void tree_verify_roots(Tree *tree)

@@ -23,6 +23,7 @@ void tree_scan_later(Tree *tree, Dir *dir, unsigned how)
 {
 	if (dir->pruned || dir->dead)
 		return;
+	tree_wake(tree);
 	dir->deep |= (how & SCAN_DEEP) != 0;
 	dir->rewatch |= (how & SCAN_REWATCH) != 0;
 	dir->compare |= (how & SCAN_COMPARE) != 0;
@@ -36,6 +37,7 @@ static void defer(Tree *tree, Dir *dir)
 {
 	if (dir->pending || dir->dead)
 		return;
+	tree_wake(tree);
 	dir->pending = dirs_push(&tree->deferred, &tree->deferred_count, &tree->deferred_size, dir);
 	if (!dir->pending)
 		tree->starved = true;
@@ -183,4 +185,9 @@ double tree_deadline(const Tree *tree)
 {
 	double due_at = earlier(tree->recovery.due_at, tree->empty_at);
 	return earlier(due_at, earlier(tree->retry_at, tree->poll_at));
+}
+
+bool tree_is_idle(const Tree *tree)
+{
+	return tree_is_settled(tree) && !tree->starved && tree_deadline(tree) == 0;
 }
