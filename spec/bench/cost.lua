@@ -17,6 +17,8 @@ local PATHS = {
    { name = "inotify object, per event", script = "cost_inotify", per = 3, small = 200, large = 1200, budget = 1940 },
    { name = "watcher, per record", script = "cost_watcher", per = 5, small = 200, large = 1200, budget = 2550 },
    { name = "moved out, per file", script = "cost_moves", per = 1, small = 500, large = 4000, budget = 4300 },
+   { name = "one of 200 watchers, per file", script = "cost_many", per = 1, small = 50, large = 250, budget = 19800 },
+   { name = "20 of one tree, per record", script = "cost_together", per = 5, small = 200, large = 1200, budget = 7700 },
    { name = "scan, per file", script = "cost_scan", per = 1, small = 1000, large = 5000, tree = true, budget = 860 },
 }
 

@@ -57,20 +57,39 @@ static void prune_all(Fan *fan)
 
 /* --- what the tree tells ------------------------------------------------------------------------------------------- */
 
-/* Of one entry and nothing else: most views are not concerned, as its path says, which is put together once. */
+/* Of one entry and nothing else: most views are not concerned, as its path says, which is put together once. What a file
+ * is renamed onto is a file, and shown where that is. */
 static bool is_plain(const Told *told)
 {
-	return told->dir != NULL && told->node != NULL && told->op != OP_MOVE &&
-		told->type != TYPE_DIRECTORY && told->replaced == 0;
+	if (told->dir == NULL || told->node == NULL)
+		return false;
+	if (told->op == OP_MOVE)
+		return told->type != TYPE_DIRECTORY && told->replaced != TYPE_DIRECTORY && !told->exchange;
+	return told->replaced == 0 && !(told->op == OP_DELETE && told->type == TYPE_DIRECTORY);
 }
 
-static void tell_listeners(Fan *fan, const Told *told, const char *rel, size_t length)
+static bool see(Sight *sight, Border *paths, Dir *dir, const char *name, size_t length)
 {
-	const Root *root = tree_root_of(told->dir);
+	sight->root = tree_root_of(dir);
+	sight->rel = border_rel(paths, dir, name, length, &sight->length);
+	return sight->rel != NULL;
+}
+
+/* False: out of memory, or it is not so plain. */
+static bool tell_listeners(Fan *fan, const Told *told)
+{
+	Sight at, from;
+	bool moves = told->op == OP_MOVE;
+	if (!is_plain(told) || !see(&at, &fan->paths, told->dir, told->name, told->name_length))
+		return false;
+	if (moves &&
+		!see(&from, &fan->old_paths, told->from_dir, told->from_name, told->from_name_length))
+		return false;
 	for (List *link = fan->views.next; link != &fan->views; link = link->next) {
-		if (view_listens(view_of(link), told, root, rel, length))
+		if (view_listens(view_of(link), told, &at, moves ? &from : NULL))
 			view_tell(view_of(link), told);
 	}
+	return true;
 }
 
 static void tell_all(Fan *fan, const Told *told)
@@ -105,13 +124,7 @@ static void prune_moved(Fan *fan, const Told *told)
 static void tell(void *owner, const Told *told)
 {
 	Fan *fan = owner;
-	size_t length;
-	const char *rel = is_plain(told)
-		? border_rel(&fan->paths, told->dir, told->name, told->name_length, &length)
-		: NULL;
-	if (rel != NULL)
-		tell_listeners(fan, told, rel, length);
-	else
+	if (!tell_listeners(fan, told))
 		tell_all(fan, told);
 	if (told->op == OP_MOVE)
 		prune_moved(fan, told);
@@ -138,7 +151,7 @@ Fan *fan_new(View *view)
 	Fan *fan = view_may_share(view) ? calloc(1, sizeof *fan) : NULL;
 	if (fan == NULL)
 		return NULL;
-	fan->tree = fan->paths.tree = view->tree;
+	fan->tree = fan->paths.tree = fan->old_paths.tree = view->tree;
 	list_init(&fan->views);
 	tree_hand_over(
 		fan->tree, (TreeSink){.owner = fan, .tell = tell, .enter = enters, .leave = leave});
@@ -195,6 +208,7 @@ void fan_leave(Fan *fan, View *view)
 	list_remove(&fan->link);
 	tree_close(fan->tree);
 	border_clear(&fan->paths);
+	border_clear(&fan->old_paths);
 	free(fan);
 }
 

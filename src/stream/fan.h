@@ -16,9 +16,9 @@
 typedef struct Fan {
 	Tree *tree;
 	List views;
-	List link;    /* for its owner */
-	bool stale;   /* a view has gone: what it alone looked into is still in the tree */
-	Border paths; /* without rules: puts paths together */
+	List link;               /* for its owner */
+	bool stale;              /* a view has gone: what it alone looked into is still in the tree */
+	Border paths, old_paths; /* without rules: put paths together */
 } Fan;
 
 /* Around the tree that the view has alone, before the first scan; takes the tree. NULL: the view must stay alone, or out of

@@ -705,7 +705,7 @@ void view_leave(View *view, Dir *dir, Node *node, bool replaced)
 	bool isdir = node_is_dir(node);
 	if (isdir && tree_root_of(dir)->inner_count > 0)
 		lose_inner_roots(view, dir, node);
-	if (!view->border.active)
+	if (!view->border.active || (view->border.by_path && !replaced))
 		return;
 	bool shown = border_shows(&view->border, dir, node);
 	if (isdir && (!replaced || !shown))
@@ -822,11 +822,19 @@ void view_share(View *view)
 	view->border.by_path = view->waits = true;
 }
 
-bool view_listens(
-	const View *view, const Told *told, const Root *root, const char *rel, size_t length)
+static bool sees(const View *view, const Sight *sight, bool isdir)
 {
-	return wants(view, told) &&
-		(!view->border.active || border_ask_rel(&view->border, root, rel, length, false).shown);
+	return border_ask_rel(&view->border, sight->root, sight->rel, sight->length, isdir).shown;
+}
+
+/* A rename may be told as a create or a delete. */
+bool view_listens(const View *view, const Told *told, const Sight *at, const Sight *from)
+{
+	bool isdir = told->type == TYPE_DIRECTORY;
+	if (from != NULL ? view->muted || view->waits : !wants(view, told))
+		return false;
+	return !view->border.active || sees(view, at, isdir) ||
+		(from != NULL && sees(view, from, isdir));
 }
 
 static void fill_types(View *view, Dir *dir)

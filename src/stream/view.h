@@ -54,10 +54,15 @@ TreeSink view_sink(View *view);
 /* --- one of several that look at a tree (fan.h); what it shows follows from the path alone */
 bool view_may_share(const View *view); /* before the first scan */
 void view_share(View *view);           /* is one of several from now on */
-/* What is told of an entry of this path below the root, which is no directory and took nothing's place: could it be of
- * interest? */
-bool view_listens(
-	const View *view, const Told *told, const Root *root, const char *rel, size_t length);
+/* A path below a root. */
+typedef struct Sight {
+	const Root *root;
+	const char *rel;
+	size_t length;
+} Sight;
+/* Something is told of the entry at this path alone, and of nothing below or in whose place it came; of a rename, it was
+ * at `from` before, else that is NULL. Could it be of interest? */
+bool view_listens(const View *view, const Told *told, const Sight *at, const Sight *from);
 void view_tell(View *view, const Told *told);
 bool view_enters(View *view, Dir *parent, Node *node);
 void view_leave(View *view, Dir *dir, Node *node, bool replaced);
