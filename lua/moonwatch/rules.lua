@@ -167,10 +167,10 @@ local function run_chunk(set, chunk, name, arg)
       return nil, message
    end
    local moonwatch = require "moonwatch"
-   local thread = coroutine.running()
-   budget.arm(thread, moonwatch, set.options.budget)
+   local guard = budget.guard(coroutine.running(), moonwatch, set.options.budget)
+   budget.arm(guard)
    local ok, err = xpcall(loaded, with_traceback, table.unpack(arg or {}))
-   budget.disarm(thread)
+   budget.disarm(guard)
    if not ok then
       return nil, err
    end

@@ -360,6 +360,15 @@ describe("timeout", function()
       assert.same({}, world:running())
    end)
 
+   it("is what on_failure is told of", function()
+      local world = load_script [[
+rule "r" { watch = "in", timeout = 2, run = function() sleep(60) end, on_failure = function(changes, err)
+   log.info("%s: %s", changes:paths()[1], err)
+end }]]
+      world:save("in/a"):pass(10)
+      assert.same({ "error r: timed out after 2 s", "info in/a: timed out after 2 s" }, world:logged "info")
+   end)
+
    it("cancels a function", function()
       local world = load_script 'rule "r" { watch = "src", run = function() sleep(60) end, timeout = 3 }'
       world:save("src/a"):pass(5)

@@ -5,6 +5,7 @@
 --
 -- Everything here may wait. It never touches the engine: the world hands the outcome to engine:finished.
 
+local batch = require "moonwatch.rule.batch"
 local template = require "moonwatch.rule.template"
 
 local action = {}
@@ -56,11 +57,12 @@ local function script_error(problem)
    }
 end
 
--- Told true when a script's function is called and false afterwards (the host's memory limit).
-function action.in_script() end
-
+-- action.in_script, where the host has set it for its memory limit, is told true when a script's function is called and
+-- false afterwards.
 local function conclude(ok, ...)
-   action.in_script(false)
+   if action.in_script then
+      action.in_script(false)
+   end
    if ok then
       return judge(...)
    end
@@ -69,7 +71,9 @@ end
 
 -- Calls the script's function; its errors are an outcome.
 local function call(fn, ...)
-   action.in_script(true)
+   if action.in_script then
+      action.in_script(true)
+   end
    return conclude(xpcall(fn, explain_error, ...))
 end
 
@@ -79,11 +83,12 @@ local function job_of(run)
 end
 
 local function call_function(run)
-   local spec, job = run.runtime.spec, job_of(run)
+   local spec = run.runtime.spec
+   local job = spec.takes_job and job_of(run) or nil
    if spec.next_time then
       return call(spec.fn, job)
    end
-   return call(spec.fn, spec.each and run.changes[1] or run.changes, job)
+   return call(spec.fn, spec.each and run.changes[1] or batch.new(run.changes), job)
 end
 
 -- Processes ------------------------------------------------------------------------------------------------------
@@ -242,7 +247,7 @@ end
 function action.perform(run)
    local spec = run.runtime.spec
    if run.phase == "on_failure" then
-      return call(spec.on_failure, run.changes, run.err)
+      return call(spec.on_failure, batch.new(run.changes), run.err)
    end
    local outcome = spec.fn and call_function(run) or run_steps(run)
    ask_again(run, outcome)

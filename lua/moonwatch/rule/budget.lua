@@ -27,10 +27,10 @@ local function overdrawn(thread, guard)
    error(message, 3)
 end
 
--- Watches the coroutine `thread`, which is the running one.
-function budget.arm(thread, moonwatch, seconds)
-   local guard = { seconds = seconds }
-   debug.sethook(thread, function()
+-- A guard of the coroutine `thread`.
+function budget.guard(thread, moonwatch, seconds)
+   local guard = { thread = thread, seconds = seconds }
+   function guard.look()
       local now = os.clock()
       if not guard.since then
          guard.since = now
@@ -38,12 +38,18 @@ function budget.arm(thread, moonwatch, seconds)
       elseif now - guard.since > seconds then
          overdrawn(thread, guard)
       end
-   end, "", INSTRUCTIONS)
+   end
    return guard
 end
 
-function budget.disarm(thread)
-   debug.sethook(thread)
+-- From here on until it is disarmed. Each instruction under a hook takes its time, so this is for the script's own code.
+function budget.arm(guard)
+   guard.since = nil
+   debug.sethook(guard.thread, guard.look, "", INSTRUCTIONS)
+end
+
+function budget.disarm(guard)
+   debug.sethook(guard.thread)
 end
 
 return budget

@@ -12,7 +12,7 @@ local NONE = {} -- no changes; never written to
 local function single(changes)
    local singles, origins = {}, nil
    for _, change in ipairs(changes) do
-      if change.temporary then
+      if change.op == "move" and change.temporary then
          origins = origins or {}
          origins[change.path] = change
       else
@@ -125,8 +125,9 @@ function due:due_change(change, reason)
    end
 end
 
+-- Most items come and go with one change: the fields are named so that the table has room for them at once.
 function due:new_item(path)
-   local item = { path = path, chain = 0 }
+   local item = { path = path, chain = 0, key = nil, changes = nil, queued = nil, reason = nil, run = nil }
    self.items[path] = item
    return item
 end
@@ -220,6 +221,9 @@ end
 
 -- The key of a change; an error in the script's own function is told, and the path taken instead.
 function due:key_of(change)
+   if not self.spec.key then
+      return change.path
+   end
    local ok, key = pcall(self.spec.key, change)
    if ok and key ~= nil and key == key then
       return key

@@ -100,14 +100,15 @@ function engine:offer(candidate)
 end
 
 -- Starts runs while there are slots, one per rule in turn, so that none is starved by another's backlog.
-function engine:pump()
+function engine:pump(now)
    while self.active < self.jobs do
       local candidate = self.ready:pop()
       if not candidate then
          return
       end
       candidate.offered = false
-      candidate:start_one(self:now())
+      now = now or self:now()
+      candidate:start_one(now)
       if candidate:is_startable() then
          self:offer(candidate)
       end
@@ -118,8 +119,9 @@ end
 function engine.finished(_, run, outcome)
    local owner = run.runtime
    local self = owner.engine
-   owner:finished(run, outcome, self:now())
-   self:pump()
+   local now = self:now()
+   owner:finished(run, outcome, now)
+   self:pump(now)
    self.world.on_end()
 end
 

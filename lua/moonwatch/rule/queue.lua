@@ -27,6 +27,10 @@ function queue:pop()
    return value
 end
 
+function queue:is_empty()
+   return self.first > self.last
+end
+
 function queue:__len()
    return self.last - self.first + 1
 end

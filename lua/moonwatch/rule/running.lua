@@ -2,7 +2,6 @@
 --
 -- running.lua - the third stage: items wait for a slot and their key, run, and end: done, tried again, restarted.
 
-local batch = require "moonwatch.rule.batch"
 local guard = require "moonwatch.rule.guard"
 local queue = require "moonwatch.rule.queue"
 local verdict = require "moonwatch.rule.verdict"
@@ -12,7 +11,9 @@ local running = {}
 local NONE = {} -- no changes; never written to
 
 function running:enqueue(item, reason)
-   self.engine:cancel(item.timer)
+   if item.timer then
+      self.engine:cancel(item.timer)
+   end
    item.reason = (item.reason == nil or item.reason == "retry") and reason or item.reason
    if not item.queued then
       item.queued = true
@@ -28,7 +29,7 @@ function running:offer()
 end
 
 function running:is_startable()
-   return #self.queue > 0 and self.running < self.spec.limit and not self.paused
+   return not self.paused and self.running < self.spec.limit and not self.queue:is_empty()
 end
 
 -- Starts the next item that may run, if there is one.
@@ -85,9 +86,9 @@ local function still_there(self, changes)
    return there
 end
 
--- run: all that is due at this moment. each: nothing, its changes are with their items.
+-- run: all that is due at this moment.
 function running:take_fresh(now)
-   if self.spec.each or not self.gather then
+   if not self.gather then
       return NONE
    end
    local fresh = self.gather:take(now)
@@ -98,7 +99,7 @@ end
 -- What the item's next run is about, and why it runs; nil where there is nothing to do after all.
 function running:changes_of(item, now)
    local reason = item.reason
-   local fresh = self:take_fresh(now)
+   local fresh = self.spec.each and NONE or self:take_fresh(now) -- each: its changes are with their items
    if #fresh > 0 and reason == "retry" then
       reason, item.tries = "change", nil
    end
@@ -118,10 +119,10 @@ function running:changes_of(item, now)
 end
 
 function running:launch(item, changes, reason, now)
-   local run = {
-      runtime = self, item = item, key = item.key, name = self.spec.name,
-      changes = batch.new(changes), reason = reason, try = (item.tries or 0) + 1, started = now,
-   }
+   local run = setmetatable({
+      item = item, key = item.key, changes = changes, reason = reason, try = (item.tries or 0) + 1,
+      started = now,
+   }, self.run_metatable)
    item.run = run
    self.running = self.running + 1
    self.stats.runs = self.stats.runs + 1
@@ -145,10 +146,12 @@ end
 
 -- Exactly one of: tried again, restarted, given up, done. A run whose on_failure is still to be called goes on.
 function running:finished(run, outcome, now)
-   self.engine:cancel(run.timer)
-   local step = verdict.of(self, run, outcome, now)
+   if run.timer then
+      self.engine:cancel(run.timer)
+   end
+   local step, err = verdict.of(self, run, outcome, now)
    if step == "on_failure" then
-      run.phase, run.err = "on_failure", outcome.err
+      run.phase, run.err = "on_failure", err
       self.world.start(run)
       return
    end
@@ -165,7 +168,9 @@ function running:finished(run, outcome, now)
    end
    self:unlock(run.key, now)
    self:tidy(item)
-   self:look(now)
+   if not self.spec.each then
+      self:look(now) -- what is due has waited in the gatherer
+   end
    self:offer()
 end
 

@@ -49,6 +49,7 @@ function runtime.new(engine, spec, rule)
       errors = 0,            -- script errors in a row
       stats = { runs = 0, failures = 0 },
    }, runtime)
+   self.run_metatable = { __index = { runtime = self, name = spec.name } } -- what all runs of the rule have
    if not spec.next_time then
       self.outputs = spec.outputs and engine.world.pattern(spec.outputs)
       self:new_gatherer()

@@ -56,10 +56,12 @@ local function steps_of(action, mode, subject)
    return steps
 end
 
--- The function that gives the key of a change.
+-- The function that gives the key of a change; nil: its path is the key.
 local function key_function(key)
    if type(key) == "function" then
       return key
+   elseif key == nil or key == "path" then
+      return nil
    end
    return function(change) return template.value(key, change) end
 end
@@ -157,11 +159,17 @@ local function compile_hold(hold, base)
    return #paths > 0 and paths or nil
 end
 
+-- Has the function a parameter for the job?
+local function takes_job(fn, place)
+   local info = debug.getinfo(fn, "u")
+   return info.isvararg or info.nparams >= place
+end
+
 local function compile_action(self, values, mode)
    local action = values[mode]
    self.mode = mode
    if type(action) == "function" then
-      self.fn = action
+      self.fn, self.takes_job = action, takes_job(action, 2)
    else
       self.steps = steps_of(action, mode, self.subject)
    end
@@ -171,8 +179,7 @@ end
 
 local function compile_meeting(self, values, mode)
    self.limit = values.limit or (mode == "each" and 4 or 1)
-   self.key = key_function(values.key or "path")
-   self.keyed = values.key ~= nil and values.key ~= "path"
+   self.key = key_function(values.key)
    self.busy, self.busy_signal = busy_of(values.busy, mode)
    self.retry = retry_of(values.retry, mode)
    self.guard = values.guard and declare.fill(fields.guard, declare.copy(values.guard))
@@ -227,7 +234,7 @@ end
 function spec.timer(name, fn, next_time, position, when)
    return {
       when = when, name = name, subject = ("job %q"):format(name), position = position, values = {},
-      mode = "run", fn = fn, limit = 1, busy = "drop", cooldown = 0, settle = 0, max_wait = 0,
+      mode = "run", fn = fn, takes_job = takes_job(fn, 1), limit = 1, busy = "drop", cooldown = 0, settle = 0, max_wait = 0,
       ops = {}, success = { [0] = true }, env = {}, process_options = {}, next_time = next_time,
    }
 end

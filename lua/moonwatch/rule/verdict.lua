@@ -96,7 +96,7 @@ local function delay_of(runtime, run, now)
    return delay * (1 + retry.jitter * runtime.world.random())
 end
 
--- The next step for a run that has ended: "done", "stopped", "restart", "retry", "on_failure" or "failed".
+-- The next step for a run that has ended: "done", "stopped", "restart", "retry", "on_failure" or "failed"; and the error.
 function verdict.of(runtime, run, outcome, now)
    if run.phase == "on_failure" then
       if not outcome.ok then
@@ -107,14 +107,13 @@ function verdict.of(runtime, run, outcome, now)
       return run.stopped == "restart" and "restart" or "stopped"
    elseif run.stopped == "timeout" then
       outcome = { ok = false, err = ("timed out after %g s"):format(runtime.spec.timeout), timed_out = true }
-      run.outcome = outcome
    end
    note(runtime, run, outcome, now)
    local step = outcome.ok and "done" or after_failure(runtime, run, outcome)
    run.delay = step == "retry" and delay_of(runtime, run, now) or nil
    tell(runtime, run, outcome, step, now)
    count_errors(runtime, outcome)
-   return step
+   return step, outcome.err
 end
 
 return verdict

@@ -194,14 +194,19 @@ end
 
 -- Runs -----------------------------------------------------------------------------------------------------------
 
-local running = setmetatable({}, { __mode = "k" }) -- coroutine of a job -> its run
+local workers = setmetatable({}, { __mode = "k" }) -- coroutine -> the worker that it is
+
+-- The run that the calling coroutine is at.
+local function run_here()
+   local worker = workers[coroutine.running()]
+   return worker and worker.run
+end
 
 local MOST_IN_A_ROW = 64 -- runs of one worker until the loop turns
 
 -- A cancelled job may have left processes behind that are still being stopped: the run ends with the last of them.
-local function ended(moonwatch, self, run)
-   local outcome = run.outcome or { ok = false, err = "cancelled" }
-   run.outcome = nil
+local function ended(moonwatch, self, run, outcome)
+   outcome = outcome or { ok = false, err = "cancelled" }
    if not (run.processes and next(run.processes)) then
       return self.engine:finished(run, outcome)
    end
@@ -220,31 +225,34 @@ Worker.__index = Worker
 
 -- The worker's task ends, however it comes to that: a run it has in hand ends with it.
 function Worker:__close()
-   budget.disarm(self.thread)
-   local run = self.run
-   self.run = nil
-   if run then
-      ended(self.moonwatch, self.world, run)
+   budget.disarm(self.guard)
+   if self.run then
+      self:finish()
    end
 end
 
+function Worker:finish()
+   local run, outcome = self.run, self.outcome
+   self.run, self.outcome = nil, nil
+   ended(self.moonwatch, self.world, run, outcome)
+end
+
 function Worker:perform(run)
-   self.run, run.worker = run, self
-   running[self.thread] = run
-   self.guard.since = nil
-   run.outcome = action.perform(run)
+   self.run = run
+   budget.arm(self.guard)
+   self.outcome = action.perform(run)
+   budget.disarm(self.guard)
    flush_run(self.moonwatch, run.runtime)
-   running[self.thread] = nil
-   self.run, run.worker = nil, nil
    self.world.spare = self
-   ended(self.moonwatch, self.world, run)
+   self:finish()
    self.world.spare = nil
 end
 
 local function work(worker)
    local _ <close> = worker
-   worker.thread = coroutine.running()
-   worker.guard = budget.arm(worker.thread, worker.moonwatch, worker.world.budget)
+   local thread = coroutine.running()
+   workers[thread] = worker
+   worker.guard = budget.guard(thread, worker.moonwatch, worker.world.budget)
    for _ = 1, MOST_IN_A_ROW do
       local run = worker.following
       if not run then
@@ -262,21 +270,21 @@ end
 local function start(moonwatch, self, run)
    local spare = self.spare
    if spare and spare.name == run.name and not spare.following then
-      spare.following = run
-      run.waiting = spare
+      spare.following, run.worker = run, spare
       return
    end
    local worker = setmetatable({ moonwatch = moonwatch, world = self, name = run.name, following = run }, Worker)
-   run.waiting = worker
+   run.worker = worker
    worker.task = moonwatch.spawn(run.name, work, worker)
 end
 
 -- A run whose worker has not come to it is over at once; else its task is cancelled.
 local function cancel(moonwatch, self, run)
-   if run.worker then
-      run.worker.task:cancel(run.stopped)
-   elseif run.waiting and run.waiting.following == run then
-      run.waiting.following = nil
+   local worker = run.worker
+   if worker.run == run then
+      worker.task:cancel(run.stopped)
+   elseif worker.following == run then
+      worker.following = nil
       ended(moonwatch, self, run)
    end
 end
@@ -284,7 +292,7 @@ end
 -- Ends a run: its processes get their stop signal, then, where it is a function, the task is cancelled.
 local function stop(moonwatch, self, run)
    moonwatch.spawn(run.name .. ", stopping", function()
-      if run.runtime.spec.fn or not run.worker then
+      if run.runtime.spec.fn or run.worker.run ~= run then
          cancel(moonwatch, self, run)
       end
       local grace = run.runtime.spec.process_options.grace
@@ -313,13 +321,13 @@ end
 
 -- Does a job of a rule run at this moment?
 function world.in_job()
-   return running[coroutine.running()] ~= nil
+   return run_here() ~= nil
 end
 
 -- exec in the function of a rule: a restart or a time limit ends the process too, and the run waits for that.
 local attend_alone = process.attend
 function process.attend(handle)
-   local run = running[coroutine.running()]
+   local run = run_here()
    if run then
       return attend(run, handle)
    end
@@ -367,9 +375,6 @@ end
 
 local function wake_idlers(self)
    local idlers = self.idlers
-   if #idlers == 0 then
-      return
-   end
    self.idlers = {}
    for _, channel in ipairs(idlers) do
       channel:put(true, 0)
@@ -428,7 +433,11 @@ function world.new(options)
    self.execute = execute
    function self.idle(runtime, timeout) return idle(moonwatch, self, runtime, timeout) end
    function self.flush(runtime, timeout) return flush(moonwatch, runtime, timeout) end
-   function self.on_end() wake_idlers(self) end
+   function self.on_end()
+      if #self.idlers > 0 then
+         wake_idlers(self)
+      end
+   end
    function self.close() close(self, disarm) end
    return self
 end
