@@ -137,6 +137,18 @@ checked
       helper.append(s.R .. "/d30/e/f", "y")
       s:check { some = true }
    end)
+
+   it("of one's own: what was lost is told before a move carries it on, though nobody can look there any more", function()
+      local s = scene.new()
+      helper.write(s.R .. "/a/b/c/f", "x")
+      s:watch { max_watches = 3, interval = 60 }
+      s:events()
+      os.remove(s.R .. "/a/b/c/f")
+      helper.rename(s.R .. "/a", s.R .. "/z")
+      helper.rename(s.R .. "/z/b", s.R .. "/z/y")
+      assert.same({ "*delete a/b/c/f", "move a -> z/", "move z/b -> z/y/" }, s:events())
+      s:check { some = true }
+   end)
 end)
 
 describe("an unreadable directory", function()

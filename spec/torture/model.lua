@@ -117,7 +117,7 @@ function apply:create(event)
    if not ok then return false, why end
    local node = new_node(event_type(event))
    if old and old.hidden and node.kids then node.kids = old.kids end
-   node.sure = event.synthetic or node.kids and true
+   node.sure = node.kids ~= nil or event.synthetic and node.type ~= "unknown"
    node.created = event.synthetic and "found" or event.moved_to and "moved in" or "told"
    folder.kids[name] = node
    return true

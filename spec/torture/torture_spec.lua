@@ -72,6 +72,15 @@ describe("the model of a reader", function()
       assert.is_false((subject:apply(event("back", ""))))
    end)
 
+   it("believes any type of what replaces an entry whose own was not known any more", function()
+      local subject = model()
+      for _, step in ipairs {
+         event("create", "n", { synthetic = true, type = "unknown" }), event("move", "n", { from_rel = "f", replaced = "file" }),
+      } do
+         assert.same({ true }, { subject:apply(step) })
+      end
+   end)
+
    for why, wrong in pairs {
       ["a second create"] = event("create", "f"),
       ["a create in no folder"] = event("create", "no/f"),

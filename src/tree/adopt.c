@@ -56,28 +56,6 @@ static bool is_doubted(const Dir *dir)
 	return dir->rewatch || dir->polled;
 }
 
-/* What doubted directories have lost is told before a move carries them: under the new path it may never have been. */
-static void tell_losses(Tree *tree, Dir *dir, int fd)
-{
-	const Told like = {.synthetic = true};
-	ChildCursor cursor;
-	bool doubted = is_doubted(dir);
-	if (doubted && !mark_seen(dir, fd))
-		return;
-	for (Node *node = children_start(dir, &cursor); node != NULL;
-		 node = children_next(dir, &cursor)) {
-		if (doubted && !node->seen) {
-			tree_delete(tree, dir, node, &like);
-			continue;
-		}
-		int child = node_is_dir(node) ? trail_open_child(fd, dir_of(node)) : -1;
-		if (child < 0)
-			continue;
-		tell_losses(tree, dir_of(node), child);
-		close(child);
-	}
-}
-
 /* Where the directory cannot be looked at any more, all that is doubted counts as lost; what is there is found again. */
 static void tell_all_lost(Tree *tree, Dir *dir)
 {
@@ -90,6 +68,34 @@ static void tell_all_lost(Tree *tree, Dir *dir)
 			tree_delete(tree, dir, node, &like);
 		else if (node_is_dir(node))
 			tell_all_lost(tree, dir_of(node));
+	}
+}
+
+/* What doubted directories have lost is told before a move carries them: under the new path it may never have been. */
+static void tell_losses(Tree *tree, Dir *dir, int fd)
+{
+	const Told like = {.synthetic = true};
+	ChildCursor cursor;
+	bool doubted = is_doubted(dir);
+	if (doubted && !mark_seen(dir, fd)) {
+		tell_all_lost(tree, dir);
+		return;
+	}
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
+		if (doubted && !node->seen) {
+			tree_delete(tree, dir, node, &like);
+			continue;
+		}
+		if (!node_is_dir(node))
+			continue;
+		int child = trail_open_child(fd, dir_of(node));
+		if (child < 0) {
+			tell_all_lost(tree, dir_of(node));
+			continue;
+		}
+		tell_losses(tree, dir_of(node), child);
+		close(child);
 	}
 }
 
