@@ -467,6 +467,37 @@ describe("rules on a real tree", function()
          assert.same({ 60, 0 }, { once, running })
       end)
    end)
+
+   for _, is_other in ipairs { false, true } do
+      it(("are reloaded while a scan runs, %s"):format(is_other and "to watch in another way" or "to watch the same"), function()
+         with_rules(function(set, dir)
+            local files, seen = 3000, {}
+            local function declare(target, number)
+               target:declare("r", { watch = dir .. "/in", ignore = is_other and "none" .. number or nil, settle = 0.005,
+                  run = function(batch)
+                     for _, change in ipairs(batch) do seen[change.rel] = (seen[change.rel] or 0) + 1 end
+                  end })
+            end
+            for i = 1, files do helper.write(("%s/new/%d/%d"):format(dir, i % 10, i), "x") end
+            declare(set, 0)
+            started(set)
+            local current = set
+            helper.rename(dir .. "/new", dir .. "/in/new")
+            for number = 1, 8 do
+               local following = new_set()
+               declare(following, number)
+               assert(following:succeed(current))
+               current = following
+               moonwatch.sleep(0)
+            end
+            assert.is_true(current:idle(20))
+            current:stop(10)
+            local once = 0
+            for i = 1, files do once = once + (seen[("new/%d/%d"):format(i % 10, i)] == 1 and 1 or 0) end
+            assert.equal(files, once)
+         end)
+      end)
+   end
 end)
 
 describe("rule scripts", function()
