@@ -292,6 +292,12 @@ static Verdict judge(const Subject *subject)
 	return verdict;
 }
 
+static Verdict starve(Border *border, bool isdir)
+{
+	border->starved = true;
+	return (Verdict){.shown = true, .entered = isdir, .reason = REASON_MEMORY};
+}
+
 Verdict border_ask(
 	Border *border, Dir *dir, const char *name, size_t length, bool isdir, const Node *node)
 {
@@ -304,7 +310,7 @@ Verdict border_ask(
 	};
 	subject.rel = border_rel(border, dir, name, length, &subject.length);
 	if (subject.rel == NULL)
-		return (Verdict){.shown = true, .entered = isdir, .reason = REASON_MEMORY};
+		return starve(border, isdir);
 	return judge(&subject);
 }
 
@@ -322,7 +328,7 @@ Verdict border_ask_at(
 	size_t rel_length;
 	const char *rel = compose(border, root, dir, name, length, &rel_length);
 	if (rel == NULL)
-		return (Verdict){.shown = true, .entered = isdir, .reason = REASON_MEMORY};
+		return starve(border, isdir);
 	return border_ask_rel(border, root, rel, rel_length, isdir);
 }
 

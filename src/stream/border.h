@@ -37,6 +37,7 @@ typedef struct Border {
 	size_t removed_count;
 	bool active;  /* some entries are not shown */
 	bool by_path; /* nothing is remembered in nodes */
+	bool starved; /* a verdict was given for want of memory */
 	char *path;   /* scratch for rel paths, heap */
 	size_t path_size;
 } Border;

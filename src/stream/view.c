@@ -433,6 +433,8 @@ static void walk_dir(View *view, const Told *told, Dir *dir, const Where *old, c
 		old ? text_join(old->dir->bytes, old->dir->length, old->name, old->length) : NULL;
 	Text *new_path =
 		new ? text_join(new->dir->bytes, new->dir->length, new->name, new->length) : NULL;
+	if ((old != NULL && old_path == NULL) || (new != NULL &&new_path == NULL))
+		lose(view);
 	walk_below(&walk, dir, old_path, new_path, cover, new != NULL && !entered);
 	text_free(old_path);
 	text_free(new_path);
@@ -668,6 +670,9 @@ void view_tell(View *view, const Told *told)
 				? enters_dir(view, told->dir)
 				: told->node == NULL || border_shows(&view->border, told->dir, told->node)))
 		queue_event(view, told, &place, NULL);
+	/* No node remembers what was told against the rules. */
+	if (view->border.by_path && view->border.starved)
+		lose(view);
 }
 
 static void tell(void *owner, const Told *told)
@@ -794,7 +799,7 @@ static void tell_anew(View *view, Root *root)
 void view_repair(View *view)
 {
 	Tree *tree = view->tree;
-	view->failed = false;
+	view->failed = view->border.starved = false;
 	if (view->waits)
 		return;
 	if (tree->root_count > 0)
