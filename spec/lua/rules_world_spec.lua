@@ -562,6 +562,14 @@ moonwatch.run()
 end)
 
 describe("a script's own modules", function()
+   it("are asked for in a line that is told where there is no such module", function()
+      local dir = helper.folder()
+      helper.write(dir .. "/rules.lua", "local x = 1\nrequire 'no.such.module'\n")
+      local ok, message = rules.load({ dir .. "/rules.lua" })
+      assert.is_nil(ok)
+      assert.matches("rules%.lua:2: module 'no%.such%.module' not found", message)
+   end)
+
    it("are read anew by each set, and declare into it", function()
       local dir = helper.folder()
       local path = package.path

@@ -5,6 +5,7 @@
 -- A failure is an error value that carries both; it may be raised anywhere below `guard`, in tasks too.
 
 local core = require "moonwatch.core"
+local declare = require "moonwatch.rule.declare"
 
 local exit = {
    DONE = 0,
@@ -60,24 +61,8 @@ function exit.print(text, file)
    end
 end
 
--- "\tlua/moonwatch/", with which the lines of our own files begin in a traceback.
-local OWN = "\t" .. (debug.getinfo(1, "S").short_src:match "^(.*)cli/exit%.lua$" or "lua/moonwatch/")
-
-local function is_own(line)
-   return line:sub(1, #OWN) == OWN or line:find "^\t%[C%]: " ~= nil or line == "\t(...tail calls...)"
-end
-
 --- An error with its traceback, without the lines of moonwatch's own files.
-function exit.tidy(message)
-   local head, traceback = message:match "^(.-)\nstack traceback:\n(.*)$"
-   if not head then return message end
-   local lines = {}
-   for line in traceback:gmatch "[^\n]+" do
-      if not is_own(line) then lines[#lines + 1] = line end
-   end
-   if #lines == 0 then return head end
-   return head .. "\nstack traceback:\n" .. table.concat(lines, "\n")
-end
+exit.tidy = declare.tidy
 
 --- A line on standard error; nothing can be done where that fails.
 function exit.say(format, ...)

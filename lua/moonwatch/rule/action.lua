@@ -6,6 +6,7 @@
 -- Everything here may wait. It never touches the engine: the world hands the outcome to engine:finished.
 
 local batch = require "moonwatch.rule.batch"
+local declare = require "moonwatch.rule.declare"
 local template = require "moonwatch.rule.template"
 
 local action = {}
@@ -30,7 +31,7 @@ local function explain_error(err)
    sethook() -- a time budget that is used up would be raised here again
    local text = describe(err)
    local traceback = debug.traceback(text, 2)
-   return { err = text, traceback = traceback:gsub("\n%s*%[C%]: in function 'xpcall'.*", "") }
+   return { err = text, traceback = declare.tidy((traceback:gsub("\n%s*%[C%]: in function 'xpcall'.*", ""))) }
 end
 
 local SUCCESS = { ok = true }

@@ -30,6 +30,25 @@ function declare.misuse(format, ...)
    error(declare.position() .. ": " .. message, 0)
 end
 
+-- "\tlua/moonwatch/", with which the lines of our own files begin in a traceback.
+local OWN_LINE = "\t" .. (debug.getinfo(1, "S").short_src:match "^(.*)rule/declare%.lua$" or "lua/moonwatch/")
+
+local function is_own(line)
+   return line:sub(1, #OWN_LINE) == OWN_LINE or line:find "^\t%[C%]: " ~= nil or line == "\t(...tail calls...)"
+end
+
+-- An error with its traceback, without the lines of moonwatch's own files.
+function declare.tidy(message)
+   local head, traceback = message:match "^(.-)\nstack traceback:\n(.*)$"
+   if not head then return message end
+   local lines = {}
+   for line in traceback:gmatch "[^\n]+" do
+      if not is_own(line) then lines[#lines + 1] = line end
+   end
+   if #lines == 0 then return head end
+   return head .. "\nstack traceback:\n" .. table.concat(lines, "\n")
+end
+
 -- How many letters must be changed, added, removed or swapped with their neighbour to get from a to b.
 local function distance(a, b)
    local before, previous = {}, {}

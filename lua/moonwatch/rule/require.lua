@@ -5,6 +5,8 @@
 -- So a reload reads them anew, and a module that declares rules by require "moonwatch.rules" declares them in the set that
 -- is being loaded. What is no Lua file on package.path, and moonwatch itself, is required as ever.
 
+local declare = require "moonwatch.rule.declare"
+
 local own_require = require
 
 -- Only within the set: names that stand for the set's own words.
@@ -17,7 +19,7 @@ end
 local function own(name)
    local loaded = table.pack(pcall(own_require, name))
    if not loaded[1] then
-      error(loaded[2], 3)
+      declare.misuse("%s", tostring(loaded[2]))
    end
    return table.unpack(loaded, 2, loaded.n)
 end
