@@ -105,7 +105,7 @@ describe("moonwatch SCRIPT.lua", function()
    end)
 
    it("shows no line of our own files in the traceback of a rule", function()
-      local dir = script 'rule "r" { watch = "in", start = true, run = function()\nexec { "ls", timout = 1 } end }'
+      local dir = script 'rule "r" { watch = ".", start = true, run = function()\nexec { "ls", timout = 1 } end }'
       local result = run(dir, "--once", "rules.lua")
       assert.matches('error r: rules%.lua:2: exec: unknown key "timout" %(did you mean "timeout"%?%)\n'
          .. "   stack traceback:\n   \trules%.lua:2: in function <rules%.lua:1>\n$", result.err)
