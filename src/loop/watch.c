@@ -31,6 +31,7 @@ struct Shared {
 	LoopIo mounts_io;
 	LoopTimer timer;
 	LoopJob job;
+	LoopJob news; /* started while a view has something new that its owner has not been told */
 };
 
 static Watch *watch_of(List *link)
@@ -87,11 +88,14 @@ static void tell_owners(Shared *shared)
 {
 	List todo;
 	list_init(&todo);
+	loop_job_stop(&shared->news);
 	while (!list_empty(&shared->stirring))
 		list_append(&todo, list_pop(&shared->stirring));
 	while (!list_empty(&todo)) {
 		Watch *watch = stirring_of(list_pop(&todo));
 		watch->view.stirred = false;
+		if (watch->view.failed) /* a repair that ran out of memory is tried again */
+			watch_stir(watch);
 		if (watch->changed != NULL)
 			watch->changed(watch);
 	}
@@ -150,6 +154,7 @@ static void share_close(Shared *shared)
 	mounts_close(shared->mounts);
 	loop_timer_stop(&shared->timer);
 	loop_job_stop(&shared->job);
+	loop_job_stop(&shared->news);
 	*loop_place(shared->loop) = NULL;
 	hub_close(shared->hub);
 	free(shared);
@@ -275,6 +280,11 @@ static void on_work(LoopJob *job)
 	run(list_item(job, Shared, job));
 }
 
+static void on_news(LoopJob *job)
+{
+	tell_all(list_item(job, Shared, news));
+}
+
 /* --- the hub of a loop ------------------------------------------------------------------------------------------------ */
 
 static int share_open(Shared **out, Loop *loop)
@@ -290,6 +300,7 @@ static int share_open(Shared **out, Loop *loop)
 	shared->timer.fire = on_deadline;
 	shared->pacer.fire = on_pace;
 	shared->job.work = on_work;
+	shared->news.work = on_news;
 	int error = hub_open(&shared->hub);
 	if (error >= 0)
 		error = loop_io_start(loop, &shared->io, shared->hub->fd, EPOLLIN);
@@ -311,9 +322,13 @@ void watch_stir(Watch *watch)
 		list_append(&watch->shared->stirring, &watch->stirring);
 }
 
+/* Who looks by himself (watch_look) reads what is there for others as well, and no record will wake them any more. */
 static void on_stir(View *view)
 {
-	watch_stir(list_item(view, Watch, view));
+	Watch *watch = list_item(view, Watch, view);
+	watch_stir(watch);
+	if (watch->shared != NULL)
+		loop_job_start(watch->shared->loop, &watch->shared->news);
 }
 
 int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree, const ViewOptions *view)

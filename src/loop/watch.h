@@ -34,7 +34,6 @@ struct Watch {
 /* A moment in the stream of records: all that happened before watch_mark. */
 typedef struct WatchMark {
 	uint64_t position;
-	uint64_t polls;
 } WatchMark;
 
 int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree,
