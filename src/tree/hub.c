@@ -414,7 +414,7 @@ static bool note_seconds(Hub *hub)
 	NotifyHead head;
 	for (size_t at = hub->start + noted; (size = head_at(hub, at, &head)) > 0; at += size) {
 		bool second = head.mask & NOTIFY_MOVED_TO;
-		if (second && !seconds_note(seconds, head.cookie, position_of(hub, at)))
+		if (second && !seconds_note(seconds, head.cookie, position_of(hub, at), hub->done))
 			return false;
 		seconds->noted = position_of(hub, at + size);
 	}

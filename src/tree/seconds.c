@@ -18,27 +18,36 @@ static Second *slot_of(const Seconds *seconds, uint32_t cookie)
 	return &seconds->slots[slot];
 }
 
-static bool grow(Seconds *seconds)
+static bool is_waiting(const Second *second, uint64_t done)
 {
-	size_t size = seconds->size > 0 ? seconds->size * 2 : FIRST_SIZE;
-	Seconds grown = {.size = size, .count = seconds->count, .noted = seconds->noted};
-	grown.slots = malloc(size * sizeof *grown.slots);
-	if (grown.slots == NULL)
+	return second->begin != SECONDS_NONE && second->begin >= done;
+}
+
+/* Under a steady stream of files that are moved out the table is never cleared: so those handed on go here. */
+static bool make_room(Seconds *seconds, uint64_t done)
+{
+	Seconds fresh = {.size = FIRST_SIZE, .noted = seconds->noted};
+	for (size_t i = 0; i < seconds->size; i++)
+		fresh.count += is_waiting(&seconds->slots[i], done);
+	while (fresh.count * 4 > fresh.size)
+		fresh.size *= 2;
+	fresh.slots = malloc(fresh.size * sizeof *fresh.slots);
+	if (fresh.slots == NULL)
 		return false;
-	memset(grown.slots, 0xff, size * sizeof *grown.slots);
+	memset(fresh.slots, 0xff, fresh.size * sizeof *fresh.slots);
 	for (size_t i = 0; i < seconds->size; i++) {
 		const Second *second = &seconds->slots[i];
-		if (second->begin != SECONDS_NONE)
-			*slot_of(&grown, second->cookie) = *second;
+		if (is_waiting(second, done))
+			*slot_of(&fresh, second->cookie) = *second;
 	}
 	free(seconds->slots);
-	*seconds = grown;
+	*seconds = fresh;
 	return true;
 }
 
-bool seconds_note(Seconds *seconds, uint32_t cookie, uint64_t begin)
+bool seconds_note(Seconds *seconds, uint32_t cookie, uint64_t begin, uint64_t done)
 {
-	if (seconds->count * 2 >= seconds->size && !grow(seconds))
+	if (seconds->count * 2 >= seconds->size && !make_room(seconds, done))
 		return false;
 	Second *slot = slot_of(seconds, cookie);
 	seconds->count += slot->begin == SECONDS_NONE;

@@ -26,8 +26,9 @@ typedef struct Seconds {
 	uint64_t noted; /* position up to which the records have been looked at */
 } Seconds;
 
-bool seconds_note(Seconds *seconds, uint32_t cookie, uint64_t begin); /* false out of memory */
-uint64_t seconds_find(const Seconds *seconds, uint32_t cookie);       /* or SECONDS_NONE */
+/* False out of memory. Records up to the position `done` have been handed on: they are forgotten where room is needed. */
+bool seconds_note(Seconds *seconds, uint32_t cookie, uint64_t begin, uint64_t done);
+uint64_t seconds_find(const Seconds *seconds, uint32_t cookie); /* or SECONDS_NONE */
 void seconds_clear(Seconds *seconds); /* none are noted, and nothing is kept */
 
 #endif
