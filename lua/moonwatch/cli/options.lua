@@ -86,6 +86,7 @@ local function tie_values(parser, words)
    local known, valued = names_of(parser)
    local tied, at = {}, 1
    while at <= #words do
+      if words[at] == "--" then return table.move(words, at, #words, #tied + 1, tied) end
       local word, value = words[at], words[at + 1]
       local is_value = valued[word] and value and value:find "^%-." and value ~= "--"
          and not known[value:match "^[^=]*"] and not known[value:sub(1, 2)]
