@@ -90,6 +90,20 @@ static void mend(Tree *tree, Dir *dir)
 	tree_scan_later(tree, dir, SCAN_COMPARE);
 }
 
+static bool says_gone(const Record *record)
+{
+	return (record->mask & (NOTIFY_DELETE | NOTIFY_MOVED_FROM)) != 0;
+}
+
+/* A directory that is not listed yet has only what earlier records brought there: what later ones take away again is
+ * theirs to take, or it would be told of under a name that it has lost. */
+static Zone zone_of_record(const Tree *tree, Dir *dir, const Record *record)
+{
+	Zone zone = zone_of(tree, dir, record->position);
+	bool brought = !dir->listed && !dir->rewatch && says_gone(record) && find(dir, record) != NULL;
+	return brought ? ZONE_TRUE : zone;
+}
+
 static uint32_t name_hash(const Record *record)
 {
 	return (uint32_t)children_hash(record->name, record->name_length);
@@ -287,11 +301,6 @@ static void apply(Tree *tree, Dir *dir, const Record *record)
 		apply_content(tree, dir, record);
 }
 
-static bool says_gone(const Record *record)
-{
-	return (record->mask & (NOTIFY_DELETE | NOTIFY_MOVED_FROM)) != 0;
-}
-
 /* May be part of the listing. A change of names is applied where index and disk disagree in just that way, and left to
  * another listing where they do not; what happened to a known file's content is told. A directory that is not where the
  * index has it will be moved by a record behind this one: until then what the record says is the best that is known. */
@@ -307,12 +316,14 @@ static void check(Tree *tree, Dir *dir, const Record *record)
 	bool blind = look(tree, dir, record->name, record->name_length, &info) < 0;
 	bool gone = says_gone(record), known = node != NULL;
 	bool there = blind ? !gone : is_there(&info);
-	if (gone ? known && !there : !known && there)
+	bool other = known && there && !blind && is_other(node, &info);
+	/* Another has the name by now: a directory that stayed known here would tell of paths that never were. */
+	bool left = gone && known && (!there || (other && node_is_dir(node)));
+	if (left || (!gone && !known && there))
 		apply(tree, dir, record);
-	else if (known != there || (record->mask & NOTIFY_MOVED_TO) ||
-		(known && !blind && is_other(node, &info)))
+	else if (known != there || (record->mask & NOTIFY_MOVED_TO))
 		mend(tree, dir);
-	if (blind)
+	if (blind || other)
 		mend(tree, dir);
 }
 
@@ -373,7 +384,7 @@ static void apply_in_zone(Tree *tree, Dir *dir, const Record *given)
 		tree_raise_fate(tree, FATE_FILTERED);
 		return;
 	}
-	switch (zone_of(tree, dir, record.position)) {
+	switch (zone_of_record(tree, dir, &record)) {
 	case ZONE_OLD:
 		drop(tree, dir, &record);
 		break;
@@ -528,7 +539,7 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 		tree_count(tree, FATE_MERGED);
 		return;
 	}
-	Zone from = zone_of(tree, from_dir, pair->from.position);
+	Zone from = zone_of_record(tree, from_dir, &pair->from);
 	Zone to = zone_of(tree, to_dir, pair->to.position);
 	bool unseen = !to_dir->listed && !to_dir->rewatch;
 	bool whole = from == ZONE_TRUE && (to == ZONE_TRUE || unseen);
