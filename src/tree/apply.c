@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "os/notify.h"
+#include "tree/recover.h"
 #include "tree/trail.h"
 
 #define EMPTY_DELAY \
@@ -95,13 +96,21 @@ static bool says_gone(const Record *record)
 	return (record->mask & (NOTIFY_DELETE | NOTIFY_MOVED_FROM)) != 0;
 }
 
-/* A directory that is not listed yet has only what earlier records brought there: what later ones take away again is
- * theirs to take, or it would be told of under a name that it has lost. */
+/* Do records tell all that happened in a directory, though a listing of it is due? */
+static bool is_told_of(const Tree *tree, const Dir *dir)
+{
+	if (dir->rewatch)
+		return tree->polled == 0 && !recovery_lasts(tree);
+	return !dir->listed;
+}
+
+/* What the index has in a directory that waits for its listing, earlier records or listings have brought there: what a
+ * record takes away again is its to take. A directory that stayed would tell of paths that never were. */
 static Zone zone_of_record(const Tree *tree, Dir *dir, const Record *record)
 {
 	Zone zone = zone_of(tree, dir, record->position);
-	bool brought = !dir->listed && !dir->rewatch && says_gone(record) && find(dir, record) != NULL;
-	return brought ? ZONE_TRUE : zone;
+	bool takes = is_told_of(tree, dir) && says_gone(record) && find(dir, record) != NULL;
+	return takes ? ZONE_TRUE : zone;
 }
 
 static uint32_t name_hash(const Record *record)

@@ -9,6 +9,11 @@
 
 /* A recovery is due but not yet to begin: nothing is to be scanned. Begins it when its time has come. */
 bool recovery_waits(Tree *tree);
+/* Records were lost, and not everything is compared with the disk yet. */
+static inline bool recovery_lasts(const Tree *tree)
+{
+	return tree->recovery.running || tree->recovery.due_at != 0;
+}
 /* Nothing is left to scan; or the queue has overflowed again. Fine when none is running. */
 void recovery_ended(Tree *tree);
 
