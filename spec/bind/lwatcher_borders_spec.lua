@@ -449,6 +449,18 @@ describe("exchanges", function()
       s:check()
    end)
 
+   it("with what lies in a directory that is not listed yet leave both names known", function()
+      local s = scene.new("fast")
+      local count = 3000
+      for i = 1, count do helper.write(("%s/n/%d/x"):format(s.O, i), "new") end
+      for i = 1, count do helper.write(("%s/d/%d"):format(s.R, i), "old") end
+      s:watch()
+      helper.rename(s.O .. "/n", s.R .. "/n")
+      helper.step(0) -- all folders are found and watched; nobody has looked into most of them
+      for i = 1, count, 50 do assert(probe.exchange(("%s/n/%d/x"):format(s.R, i), ("%s/d/%d"):format(s.R, i))) end
+      s:check()
+   end)
+
    it("with what is outside are a delete and a create in one", function()
       local s = scene.new()
       helper.write(s.R .. "/a", "1")

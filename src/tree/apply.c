@@ -559,6 +559,12 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 		tree_count(tree, tree->fate);
 		return;
 	}
+	/* Told as two halves, an exchange would leave one name too few. */
+	if (pair->reversed_next) {
+		mend(tree, from_dir);
+		mend(tree, to_dir);
+	}
+	note_last(tree, from_dir, to_dir, pair);
 	tree_record(tree, from_dir, &pair->from);
 	if (hub_is_claim(
 			tree->hub, pair->to.wd, &to_dir->claim)) /* it may have gone with what was moved out */
