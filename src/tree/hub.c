@@ -679,7 +679,7 @@ bool hub_heard(Hub *hub, int wd, uint64_t after)
 	return false;
 }
 
-bool hub_heard_of_directories(Hub *hub, uint64_t after)
+bool hub_heard_of_directories(Hub *hub)
 {
 	const uint32_t names = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE;
 	Record record;
@@ -687,7 +687,7 @@ bool hub_heard_of_directories(Hub *hub, uint64_t after)
 	fill(hub);
 	for (size_t offset = hub->start; (size = record_at(hub, offset, &record)) > 0; offset += size) {
 		bool moved = (record.mask & NOTIFY_ISDIR) && (record.mask & names);
-		if (record.position > after && (moved || is_lost(&record)))
+		if (moved || is_lost(&record))
 			return true;
 	}
 	return false;

@@ -136,8 +136,8 @@ uint64_t hub_read_position(const Hub *hub); /* after all that were read: no syst
 bool hub_is_newest(Hub *hub, uint64_t position);
 /* Reads what is there into the buffer, without handing it on: has anything behind position `after` to do with the watch? */
 bool hub_heard(Hub *hub, int wd, uint64_t after);
-/* The same for any directory that was made, moved or removed anywhere. */
-bool hub_heard_of_directories(Hub *hub, uint64_t after);
+/* The same, of all that is not handed on: was any directory made, moved or removed anywhere? */
+bool hub_heard_of_directories(Hub *hub);
 /* The same for any entry of that name, and for directories. */
 bool hub_heard_of_name(Hub *hub, const char *name, size_t length);
 /* Records that a scan has read wait to be handed on, and none of them for its second half. */

@@ -311,7 +311,8 @@ static int list_all(Scan *scan)
 	if (error < 0)
 		return error;
 	bool watchful = !tree_looks_first(scan->tree);
-	if (scan->captured && watchful && hub_heard_of_directories(scan->tree->hub, scan->begin))
+	/* A first look does not wait for records: who was found here may have come by one that is still unread. */
+	if (scan->captured && watchful && hub_heard_of_directories(scan->tree->hub))
 		return -EAGAIN;
 	if (scan->captured && !may_tell(scan))
 		return scan->error;
