@@ -365,6 +365,22 @@ describe("the polling protocol of a watcher", function()
       assert.equal("close_write", assert(watcher:get(0)).op)
    end)
 
+   it("asks for no look by time where nothing is to be done, though our loop never runs", function()
+      local folder = helper.folder()
+      local watcher <close> = assert(moonwatch.watch(folder))
+      local function rests()
+         local deadline = helper.now() + 10
+         repeat
+            local event = watcher:get(0)
+            if not event and watcher:timeout() == nil then return true end
+         until helper.now() > deadline
+         return false
+      end
+      assert.is_true(rests())
+      helper.write(folder .. "/f", "x")
+      assert.is_true(rests())
+   end)
+
    it("is taken by select", function()
       local folder = helper.folder()
       local watcher <close> = assert(moonwatch.watch(folder))

@@ -31,7 +31,7 @@ struct Shared {
 	LoopIo mounts_io;
 	LoopTimer timer;
 	LoopJob job;
-	LoopJob news; /* started while a view has something new that its owner has not been told */
+	LoopJob news; /* started while there is something new that an owner has not been told */
 };
 
 static Watch *watch_of(List *link)
@@ -141,8 +141,13 @@ static void step(Shared *shared)
 	} while (more && now < until);
 	repair(shared);
 	shared->stepping = false;
-	if (more)
+	if (more) {
 		loop_job_start(shared->loop, &shared->job);
+	} else {
+		loop_job_stop(&shared->job);
+		if (!list_empty(&shared->stirring))
+			loop_job_start(shared->loop, &shared->news);
+	}
 	set_timer(shared);
 }
 
