@@ -94,13 +94,14 @@ static void show_forked(const char *folder)
 	int fd = notify_open(false), status;
 	mkdir(path_of(folder, "theirs"), 0700);
 	int entry = open(folder, O_PATH | O_CLOEXEC);
-	printf("parent %d\n", notify_add_fd(fd, entry, NOTIFY_CREATE));
+	NotifyFolder fds = {0};
+	printf("parent %d\n", notify_add_many(&fds, fd, entry, NOTIFY_CREATE));
 	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
 		int other = open(path_of(folder, "theirs"), O_PATH | O_CLOEXEC);
 		dup2(other, entry);
-		printf("child %d\n", notify_add_fd(fd, entry, NOTIFY_CREATE));
+		printf("child %d\n", notify_add_many(&fds, fd, entry, NOTIFY_CREATE));
 		fflush(stdout);
 		_exit(0);
 	}

@@ -9,7 +9,7 @@ reports=$PWD/$build/reports
 rm -rf "$reports"
 mkdir -p "$reports"
 # The leak detector of gcc 12 guesses where loaded libraries keep their thread-local data, and crashes where it guesses
-# wrong: it is not to guess. None of ours has any.
+# wrong: it is not to guess. Ours have none.
 common=log_path=$reports/report:print_stacktrace=1:malloc_context_size=20:intercept_tls_get_addr=0
 export ASAN_OPTIONS="$common:detect_leaks=1:detect_stack_use_after_return=1:exitcode=99:handle_sigill=1"
 export LSAN_OPTIONS="suppressions=$PWD/spec/support/lsan.supp:print_suppressions=0"

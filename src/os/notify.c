@@ -132,30 +132,12 @@ int notify_add(int fd, const char *path, uint32_t mask)
 	return wd < 0 ? -errno : wd;
 }
 
-enum { FOLDER_ROOM = 32, DIGITS = 10 };
+enum { DIGITS = 10 };
 
-/* "/proc/PID/fd/", by the number that /proc itself has for us: following its link `self` for each watch would cost a
- * sixth of adding it. A process that was forked asks again. */
-static const char *folder_of_fds(void)
+static int add_in(const char *folder, int fd, int entry, uint32_t mask)
 {
-	static _Thread_local char folder[FOLDER_ROOM];
-	static _Thread_local pid_t asked_as;
-	pid_t pid = getpid();
-	if (pid != asked_as) {
-		char number[DIGITS + 1];
-		ssize_t length = readlink("/proc/self", number, sizeof number - 1);
-		number[length > 0 ? length : 0] = '\0';
-		snprintf(folder, sizeof folder, "/proc/%s/fd/", length > 0 ? number : "self");
-		asked_as = pid;
-	}
-	return folder;
-}
-
-int notify_add_fd(int fd, int entry, uint32_t mask)
-{
-	const char *folder = folder_of_fds();
 	size_t folder_length = strlen(folder);
-	char path[FOLDER_ROOM + DIGITS + 1];
+	char path[NOTIFY_FOLDER_ROOM + DIGITS + 1];
 	char *start = path + sizeof path;
 	*--start = '\0';
 	unsigned rest = (unsigned)entry;
@@ -165,6 +147,30 @@ int notify_add_fd(int fd, int entry, uint32_t mask)
 	start -= folder_length;
 	memcpy(start, folder, folder_length);
 	return notify_add(fd, start, mask);
+}
+
+int notify_add_fd(int fd, int entry, uint32_t mask)
+{
+	return add_in("/proc/self/fd/", fd, entry, mask);
+}
+
+/* "/proc/PID/fd/", by the number that /proc itself has for us. A process that was forked asks again. */
+static const char *folder_of_fds(NotifyFolder *folder)
+{
+	pid_t pid = getpid();
+	if (pid != folder->asked_as) {
+		char number[DIGITS + 1];
+		ssize_t length = readlink("/proc/self", number, sizeof number - 1);
+		number[length > 0 ? length : 0] = '\0';
+		snprintf(folder->path, sizeof folder->path, "/proc/%s/fd/", length > 0 ? number : "self");
+		folder->asked_as = pid;
+	}
+	return folder->path;
+}
+
+int notify_add_many(NotifyFolder *folder, int fd, int entry, uint32_t mask)
+{
+	return add_in(folder_of_fds(folder), fd, entry, mask);
 }
 
 int notify_remove(int fd, int wd)

@@ -92,6 +92,15 @@ int notify_add(int fd, const char *path, uint32_t mask);
  * and what is watched. Never follows, so DONT_FOLLOW must not be in the mask. Needs /proc. */
 int notify_add_fd(int fd, int entry, uint32_t mask);
 
+enum { NOTIFY_FOLDER_ROOM = 32 };
+/* Where /proc has our descriptors; to be zeroed, and kept by whoever adds many watches: following /proc's link `self`
+ * for each would cost a sixth of adding it. */
+typedef struct NotifyFolder {
+	char path[NOTIFY_FOLDER_ROOM];
+	pid_t asked_as;
+} NotifyFolder;
+int notify_add_many(NotifyFolder *folder, int fd, int entry, uint32_t mask);
+
 /* 0, or -EINVAL where the watch is gone already. Queued records still come, then IGNORED. */
 int notify_remove(int fd, int wd);
 

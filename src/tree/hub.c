@@ -84,7 +84,7 @@ int hub_claim(Hub *hub, int dir_fd, uint32_t mask, Claim *claim)
 		if (grown < 0)
 			return grown;
 	}
-	int wd = notify_add_fd(hub->fd, dir_fd, mask | NOTIFY_MASK_ADD);
+	int wd = notify_add_many(&hub->fds, hub->fd, dir_fd, mask | NOTIFY_MASK_ADD);
 	if (wd < 0)
 		return wd;
 	if (claim->wd == wd)

@@ -20,6 +20,7 @@
 
 #include "base/list.h"
 #include "os/filesystem.h"
+#include "os/notify.h"
 #include "tree/node.h"
 #include "tree/seconds.h"
 
@@ -69,6 +70,7 @@ enum { KINDS_KNOWN = 16 };
 
 struct Hub {
 	int fd;
+	NotifyFolder fds;
 	struct {
 		uint64_t dev;
 		FilesystemKind kind;
