@@ -151,6 +151,8 @@ describe("moonwatch exec", function()
          put(dir, "c")
          return program:out():find "^in/a\nend\nin/c\n"
       end)
+      program:signal "TERM"
+      assert.equal(143, program:wait(10).status)
    end)
 
    it("waits no longer than --max-wait where it is never quiet", function()
