@@ -711,8 +711,9 @@ describe("another part of the program", function()
       local result = helper.run { helper.interpreter, program [[
          local moonwatch = require "moonwatch"
          local one = moonwatch.process{ "sleep", 100 }
-         local two = moonwatch.process{ "sh", "-c", "trap '' TERM; while :; do sleep 0.02; done", grace = 0.1 }
-         moonwatch.sleep(0.1)
+         local two = moonwatch.process{ "sh", "-c", "trap '' TERM; echo trapped; while :; do sleep 0.02; done", grace = 0.1,
+            stdout = "pipe" }
+         assert(two:lines()() == "trapped")
          print(one.pid, two.pid)
       ]] }
       local one, two = result.out:match "(%d+)%s+(%d+)"
