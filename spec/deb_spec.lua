@@ -26,10 +26,6 @@ local function missing()
    if helper.build:find "sanitize" then return "the package is of the plain build" end
 end
 
-local function is_root()
-   return helper.read("/proc/self/status"):match "\nUid:%s+%d+%s+(%d+)" == "0"
-end
-
 local function lib()
    return "usr/lib/" .. run { "dpkg-architecture", "-qDEB_HOST_MULTIARCH" }:match "%S+"
 end
@@ -86,7 +82,7 @@ describe("make deb", function()
 
    it("makes a package that is installed and purged without a trace but what the user wrote", function()
       if missing() then return pending(missing()) end
-      if not is_root() then return pending "only root installs packages" end
+      if not helper.is_root() then return pending "only root installs packages" end
       local package, root = build(), helper.folder()
       local function dpkg(...)
          return run { "dpkg", "--root=" .. root, "--log=" .. root .. "/log", "--force-depends", "--force-script-chrootless",

@@ -28,6 +28,23 @@ describe("the specs' helper", function()
       assert.equal(before, #helper.descriptors())
    end)
 
+   it("asks again and again while the loop goes on, in a task and outside of all", function()
+      local moonwatch = require "moonwatch"
+      local asked = 0
+      local function third()
+         asked = asked + 1
+         return asked % 3 == 0 and asked
+      end
+      assert.equal(3, helper.eventually(third))
+      local other
+      assert.equal(6, moonwatch.run(function()
+         moonwatch.spawn(function() other = true end)
+         return helper.eventually(third)
+      end))
+      assert.is_true(other)
+      assert.error_matches(function() helper.eventually(function() end, 0, "an answer") end, "an answer did not come within 0 s")
+   end)
+
    it("runs a program to its end with its input, environment, folder and status", function()
       local result = helper.run({ "sh", "-c", "cat; echo $WORD; pwd; echo bad >&2; exit 7" },
          { stdin = "in\n", env = { WORD = "it's" }, cwd = "/" })

@@ -2,11 +2,8 @@
 local helper = require "support.helper"
 local moonwatch = require "moonwatch"
 
+local closer = helper.closer
 local co = moonwatch.coroutine
-
-local function closer(list, word)
-   return setmetatable({}, { __close = function() list[#list + 1] = word end })
-end
 
 local function in_task(fn)
    local results = table.pack(moonwatch.spawn(fn):join(10))

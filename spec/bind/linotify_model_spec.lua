@@ -145,15 +145,6 @@ function work.remove_wd(world)
    end
 end
 
-local function kernel_masks(inotify)
-   local masks = {}
-   for line in io.lines("/proc/self/fdinfo/" .. inotify:fileno()) do
-      local wd, bits = line:match "^inotify wd:(%x+).- mask:(%x+)"
-      if wd then masks[tonumber(wd, 16)] = tonumber(bits, 16) & 0xfff end
-   end
-   return masks
-end
-
 local function wanted_masks(world)
    local masks = {}
    for _, watch in ipairs(world.watches) do
@@ -208,7 +199,7 @@ local function play(seed, steps)
       assert.is_true(watch.watch.active)
       assert.equal(watch.mask, watch.watch.mask)
    end
-   assert.same(wanted_masks(world), kernel_masks(world.inotify))
+   assert.same(wanted_masks(world), helper.masks(world.inotify))
    world.inotify:close()
    helper.clean()
 end

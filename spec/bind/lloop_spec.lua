@@ -5,7 +5,7 @@ local moonwatch = require "moonwatch"
 local errno = moonwatch.errno
 
 local function run_lua(script)
-   return helper.run { helper.interpreter, helper.write(helper.folder() .. "/script.lua", script) }
+   return helper.run { helper.interpreter, helper.program(script) }
 end
 
 describe("run", function()

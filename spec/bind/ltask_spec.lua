@@ -2,12 +2,8 @@
 local helper = require "support.helper"
 local moonwatch = require "moonwatch"
 
+local closer = helper.closer
 local errno = moonwatch.errno
-
--- A <close> variable that adds its word to a list.
-local function closer(list, word)
-   return setmetatable({}, { __close = function() list[#list + 1] = word end })
-end
 
 -- What on_error was told while fn ran: a list of { error, where }.
 local function told(fn)

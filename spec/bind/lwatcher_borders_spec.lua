@@ -8,13 +8,6 @@ local scene = require "support.scene"
 
 local probe = scene.probe
 
-local function lines_of(watcher)
-   local lines = {}
-   assert(watcher:sync(20))
-   for event in watcher:each(0) do lines[#lines + 1] = scene.describe(event) end
-   return lines
-end
-
 describe("links to directories", function()
    helper.leaves_nothing()
 
@@ -119,7 +112,7 @@ describe("what is ignored", function()
       helper.write(s.R .. "/build/1/f", "y")
       helper.remove(s.R .. "/build/2/77")
       helper.write(s.R .. "/src/f", "y")
-      assert.same({ "close_write src/f" }, lines_of(watcher))
+      assert.same({ "close_write src/f" }, scene.lines(watcher))
       local looks = {}
       for event in witness:each(0) do
          if event.isdir then looks[#looks + 1] = tostring(event) end
@@ -239,7 +232,7 @@ describe("the border of a view", function()
       s.loose = true
       local watcher <close> = assert(moonwatch.watch(s.R .. "/*/*.c"))
       for _, rel in ipairs { "a/x.c", "a/y.h", "b/z.c", "top.c", "a/b/deep.c" } do helper.write(s.R .. "/" .. rel, "y") end
-      assert.same({ "close_write a/x.c", "*create b/z.c", "*close_write b/z.c" }, lines_of(watcher))
+      assert.same({ "close_write a/x.c", "*create b/z.c", "*close_write b/z.c" }, scene.lines(watcher))
    end)
 end)
 
@@ -253,11 +246,11 @@ describe("several watchers", function()
       local two <close> = assert(moonwatch.watch(s.R, { events = "modify close_write", ignore = "*.tmp" }))
       helper.write(s.R .. "/d/g", "x")
       helper.write(s.R .. "/d/h.tmp", "x")
-      assert.same({ "create d/g", "create d/h.tmp" }, lines_of(one))
-      assert.same({ "modify d/g", "close_write d/g" }, lines_of(two))
+      assert.same({ "create d/g", "create d/h.tmp" }, scene.lines(one))
+      assert.same({ "modify d/g", "close_write d/g" }, scene.lines(two))
       one:close()
       helper.write(s.R .. "/d/f", "y")
-      assert.equal("close_write d/f", (table.remove(lines_of(two))))
+      assert.equal("close_write d/f", (table.remove(scene.lines(two))))
    end)
 
    it("share one inotify instance, a thousand of them", function()
@@ -268,7 +261,7 @@ describe("several watchers", function()
       for i = 1, 1000 do assert(watchers[i]:ready(10)) end
       helper.write(s.R .. "/d/f", "y")
       for i = 1, 1000 do
-         assert.same({ "close_write f" }, lines_of(watchers[i]))
+         assert.same({ "close_write f" }, scene.lines(watchers[i]))
       end
       local instances = 0
       for _, descriptor in ipairs(helper.descriptors()) do

@@ -298,7 +298,8 @@ timeout
    for _ = 1, 4 do print(scene.describe((s.watcher:get(10)))) end
    helper.mkdir(s.O .. "/m")
    assert(os.execute(("mount -t tmpfs none %s/m"):format(s.O)))
-   print((select(2, s.watcher:get(0.05))))
+   assert(s.watcher:sync(10))
+   print((select(2, s.watcher:get(0))))
    assert(os.execute(("mount --bind %s/d/g %s/file"):format(s.O, s.R)))
    print(scene.describe((s.watcher:get(10))))
    assert(os.execute(("umount -l %s/m"):format(s.R)))

@@ -368,13 +368,6 @@ end)
 describe("several roots", function()
    helper.leaves_nothing()
 
-   local function lines_of(watcher, what)
-      local lines = {}
-      assert(watcher:sync(10))
-      for event in watcher:each(0) do lines[#lines + 1] = what(event) end
-      return lines
-   end
-
    it("are all or nothing, and the message names each that failed", function()
       local s = scene.new()
       local watcher, message, code = moonwatch.watch { s.R, s.O .. "/x", s.O .. "/y" }
@@ -388,7 +381,7 @@ describe("several roots", function()
       local watcher <close> = assert(moonwatch.watch({ s.R, s.O .. "/x" }, { missing = "wait" }))
       helper.write(s.R .. "/f", "x")
       helper.mkdir(s.O .. "/x")
-      assert.same({ "create R f", "close_write R f", "back x " }, lines_of(watcher, function(event)
+      assert.same({ "create R f", "close_write R f", "back x " }, scene.lines(watcher, function(event)
          return ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel)
       end))
    end)
@@ -402,7 +395,7 @@ describe("several roots", function()
       assert.same({
          ("move %s/d (R d) -> %s/e (O e)"):format(s.R, s.O),
          ("close_write %s/e/f"):format(s.O),
-      }, lines_of(watcher, function(event)
+      }, scene.lines(watcher, function(event)
          if event.op ~= "move" then return event.op .. " " .. event.path end
          return ("move %s (%s %s) -> %s (%s %s)"):format(event.from, event.from_root:match "[^/]+$", event.from_rel,
             event.path, event.root:match "[^/]+$", event.rel)
@@ -418,7 +411,7 @@ describe("several roots", function()
       helper.append(s.R .. "/f", "y")
       helper.write(s.R .. "/in/g", "y")
       assert.same({ "close_write in f", "close_write R f", "create in g", "close_write in g" },
-         lines_of(watcher, function(event)
+         scene.lines(watcher, function(event)
             return ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel)
          end))
    end)
@@ -428,7 +421,7 @@ describe("several roots", function()
       helper.mkdir(s.R .. "/in")
       local watcher <close> = assert(moonwatch.watch { s.R, s.R .. "/in" })
       local function lines()
-         return lines_of(watcher, function(event)
+         return scene.lines(watcher, function(event)
             return ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel)
          end)
       end
@@ -452,7 +445,7 @@ describe("several roots", function()
       helper.symlink(s.O .. "/real", s.base .. "/link")
       local watcher <close> = assert(moonwatch.watch { s.O .. "/real", s.base .. "/link" })
       helper.write(s.O .. "/real/f", "x")
-      local lines = lines_of(watcher, function(event) return event.op .. " " .. event.path end)
+      local lines = scene.lines(watcher, function(event) return event.op .. " " .. event.path end)
       table.sort(lines)
       assert.same({
          "close_write " .. s.O .. "/real/f", "close_write " .. s.base .. "/link/f",

@@ -145,13 +145,31 @@ static void print_batch(const Batch *batch)
 	}
 }
 
+static void feed_window(Settle *settle)
+{
+	for (size_t i = 0; i < LINES; i++)
+		feed_line(settle, &window[i]);
+}
+
+/* Whatever was lost, what is left must make a batch. */
+static void take_the_rest(Settle *settle, Batch *batch)
+{
+	bool was = failed;
+	batch_clear(batch);
+	settle_take(settle, 10, batch);
+	if (settle_pending(settle) != 0)
+		puts("something is left");
+	failed = was;
+	batch_clear(batch);
+	settle_clear(settle);
+}
+
 static int take(long allocations)
 {
 	Settle settle;
 	Batch batch = {0};
 	open_settle(&settle);
-	for (size_t i = 0; i < LINES; i++)
-		feed_line(&settle, &window[i]);
+	feed_window(&settle);
 	arm(allocations);
 	settle_take(&settle, 10, &batch);
 	armed = false;
@@ -167,23 +185,15 @@ static int take(long allocations)
 	return 0;
 }
 
-/* Whatever was lost, what is left must make a batch. */
 static void starve_feed(long allocations)
 {
 	Settle settle;
 	Batch batch = {0};
 	open_settle(&settle);
 	arm(allocations);
-	for (size_t i = 0; i < LINES; i++)
-		feed_line(&settle, &window[i]);
+	feed_window(&settle);
 	armed = false;
-	bool was = failed;
-	settle_take(&settle, 10, &batch);
-	if (settle_pending(&settle) != 0)
-		puts("something is left");
-	failed = was;
-	batch_clear(&batch);
-	settle_clear(&settle);
+	take_the_rest(&settle, &batch);
 }
 
 static void starve_merge(long allocations)
@@ -191,21 +201,13 @@ static void starve_merge(long allocations)
 	Settle settle;
 	Batch batch = {0};
 	open_settle(&settle);
-	for (size_t i = 0; i < LINES; i++)
-		feed_line(&settle, &window[i]);
+	feed_window(&settle);
 	settle_take(&settle, 10, &batch);
 	feed_line(&settle, &window[1]);
 	arm(allocations);
 	settle_merge(&settle, &batch);
 	armed = false;
-	bool was = failed;
-	batch_clear(&batch);
-	settle_take(&settle, 10, &batch);
-	if (settle_pending(&settle) != 0)
-		puts("something is left");
-	failed = was;
-	batch_clear(&batch);
-	settle_clear(&settle);
+	take_the_rest(&settle, &batch);
 }
 
 static int starve(void (*work)(long allocations))

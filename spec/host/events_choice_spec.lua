@@ -6,9 +6,7 @@ local dkjson = require "dkjson"
 local helper = require "support.helper"
 
 local function start(dir, ...)
-   local program = helper.start({ helper.host, "events", ... }, { cwd = dir })
-   program:wait_for "watching %d+ director"
-   return program
+   return helper.watching({ helper.host, "events", ... }, { cwd = dir })
 end
 
 local function run(dir, ...)

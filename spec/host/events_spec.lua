@@ -8,9 +8,7 @@ local HOSTILE = { "$(touch x)", "-rf", "a b", 'q"u\'o', "new\nline", "tab\there"
    "\27[31m", ("x"):rep(255) }
 
 local function start(dir, ...)
-   local program = helper.start({ helper.host, "events", ... }, { cwd = dir })
-   program:wait_for "watching %d+ director"
-   return program
+   return helper.watching({ helper.host, "events", ... }, { cwd = dir })
 end
 
 local function run(...)

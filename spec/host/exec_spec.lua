@@ -12,9 +12,7 @@ local function folder()
 end
 
 local function start(dir, ...)
-   local program = helper.start({ helper.host, "exec", "--settle", "0.02", ... }, { cwd = dir })
-   program:wait_for "watching %d+ director"
-   return program
+   return helper.watching({ helper.host, "exec", "--settle", "0.02", ... }, { cwd = dir })
 end
 
 -- A new file in one step: made and written, with a pause in between, it may be two changes.
@@ -205,14 +203,7 @@ describe("moonwatch exec", function()
    it("ends at once at a second signal, and leaves no command behind", function()
       local dir = helper.folder()
       local program = start(dir, "--start", "--grace", "60", ".", "--", "sh", "-c", "trap '' TERM; echo $$; exec sleep 60")
-      local pid = program:wait_for "(%d+)\n"
-      program:signal "TERM"
-      helper.eventually(function()
-         program:signal "INT"
-         return not program:running()
-      end)
-      assert.equal(130, program:wait().status)
-      helper.eventually(function() return not helper.exists("/proc/" .. pid .. "/cwd") end)
+      program:end_by_second_signal()
    end)
 
    it("kills what does not end within --grace", function()

@@ -21,9 +21,7 @@ end
 
 local function start(dir, ...)
    helper.mkdir(dir .. "/run")
-   local program = helper.start({ helper.host, ... }, { cwd = dir, env = environment(dir) })
-   program:wait_for "watching %d+ director"
-   return program
+   return helper.watching({ helper.host, ... }, { cwd = dir, env = environment(dir) })
 end
 
 local COUNT = [[
@@ -128,15 +126,7 @@ describe("moonwatch SCRIPT.lua", function()
    it("ends at once at a second signal, with 128 + n, and leaves no command behind", function()
       local dir = script [[rule "r" { watch = ".", start = true, grace = 60,
          run = { "sh", "-c", "trap '' TERM; echo $$; exec sleep 60" } }]]
-      local program = start(dir, "rules.lua")
-      local pid = program:wait_for "(%d+)\n"
-      program:signal "TERM"
-      helper.eventually(function()
-         program:signal "INT"
-         return not program:running()
-      end)
-      assert.equal(130, program:wait().status)
-      helper.eventually(function() return not helper.exists("/proc/" .. pid .. "/cwd") end)
+      start(dir, "rules.lua"):end_by_second_signal()
    end)
 
    it("ends when its script calls stop", function()

@@ -22,10 +22,6 @@ local function run(dir, ...)
    return helper.run({ helper.host, ... }, options(dir))
 end
 
-local function is_root()
-   return helper.read("/proc/self/status"):match "\nUid:%s+%d+%s+(%d+)" == "0"
-end
-
 describe("a service manager", function()
    it("is told that the host is ready, loads anew, turns, and stops", function()
       local dir = folder()
@@ -146,7 +142,7 @@ end)
 
 describe("--user", function()
    it("drops all rights before a script runs", function()
-      if not is_root() then return pending "needs root" end
+      if not helper.is_root() then return pending "needs root" end
       local dir = folder()
       local result = run(dir, "--user", "nobody", "-e", [[
          print(io.open("/etc/shadow") == nil, os.getenv "HOME")
@@ -156,7 +152,7 @@ describe("--user", function()
    end)
 
    it("leaves the socket to those who have started the host", function()
-      if not is_root() then return pending "needs root" end
+      if not helper.is_root() then return pending "needs root" end
       local dir = folder 'print((io.open "/proc/self/status":read "a":match "\\nUid:%s*(%d+)")) io.stdout:flush()'
       os.execute("chmod 700 " .. helper.quote(dir .. "/run"))
       local program = helper.start({ helper.host, "--user", "nobody", "--socket", "run/here", "rules.lua" }, options(dir))
@@ -183,7 +179,7 @@ end)
 
 describe("as root", function()
    it("a script that others may write is refused, also at a reload", function()
-      if not is_root() then return pending "needs root" end
+      if not helper.is_root() then return pending "needs root" end
       local dir = folder()
       os.execute("chmod 666 " .. helper.quote(dir .. "/rules.lua"))
       local refusal = "rules.lua: refused, since we are root and others may write to it"
@@ -198,7 +194,7 @@ describe("as root", function()
    end)
 
    it("a script that another group may write is refused, and so is one of a folder of scripts", function()
-      if not is_root() then return pending "needs root" end
+      if not helper.is_root() then return pending "needs root" end
       local dir = folder()
       os.execute("chgrp nogroup " .. helper.quote(dir .. "/rules.lua"))
       os.execute("chmod 664 " .. helper.quote(dir .. "/rules.lua"))
@@ -212,7 +208,7 @@ describe("as root", function()
    end)
 
    it("a script of another user's is refused, and so is one in a folder that others may write", function()
-      if not is_root() then return pending "needs root" end
+      if not helper.is_root() then return pending "needs root" end
       local dir = folder()
       os.execute("chown nobody " .. helper.quote(dir .. "/rules.lua"))
       assert.matches("rules%.lua: refused, since we are root and it belongs to another user\n", run(dir, "rules.lua").err)

@@ -17,7 +17,7 @@ describe("the module", function()
    end)
 
    it("loads its larger parts at their first use, and opens nothing", function()
-      local script = helper.write(helper.folder() .. "/script.lua", [[
+      local script = helper.program([[
          local helper = require "support.helper"
          local function count() return #helper.descriptors() end
          local before = count()
@@ -30,7 +30,7 @@ describe("the module", function()
    end)
 
    it("changes no signal's disposition", function()
-      local script = helper.write(helper.folder() .. "/script.lua", [[
+      local script = helper.program([[
          local function signals()
             local status = io.open("/proc/self/status"):read "a"
             return status:match "SigIgn:%s*(%x+)" .. status:match "SigCgt:%s*(%x+)"

@@ -10,8 +10,6 @@ local exec, start = moonwatch.exec, moonwatch.process
 local ECHILD, EPIPE, ESRCH = moonwatch.errno.ECHILD, moonwatch.errno.EPIPE, moonwatch.errno.ESRCH
 local ENOENT, EACCES, ETIMEDOUT = moonwatch.errno.ENOENT, moonwatch.errno.EACCES, moonwatch.errno.ETIMEDOUT
 
-local is_root = helper.run { "id", "-u" }.out == "0\n"
-
 -- The result without its time, which is never the same.
 local function timeless(result, ...)
    if not result then return result, ... end
@@ -37,10 +35,6 @@ local function limited(script, options)
    return result
 end
 
-local function program(text)
-   return helper.write(helper.folder() .. "/program.lua", text)
-end
-
 local function state_of(pid)
    local file = io.open(("/proc/%d/stat"):format(pid))
    if not file then return nil end
@@ -55,19 +49,8 @@ local function is_dead(pid)
    return state == nil or state == "Z" or state == "X"
 end
 
--- Waits until fn gives something true, in tasks and outside.
-local function eventually(fn)
-   local deadline = moonwatch.now() + 10
-   while moonwatch.now() < deadline do
-      local result = fn()
-      if result then return result end
-      moonwatch.sleep(0.005)
-   end
-   error("what was waited for did not come within 10 s", 2)
-end
-
 local function number_in(path)
-   return eventually(function()
+   return helper.eventually(function()
       return helper.exists(path) and math.tointeger(tonumber(helper.read(path)))
    end)
 end
@@ -132,7 +115,7 @@ describe("exec", function()
          pid = number_in(file)
          task:cancel()
       end)
-      eventually(function() return is_dead(pid) end)
+      helper.eventually(function() return is_dead(pid) end)
    end)
 end)
 
@@ -176,7 +159,10 @@ describe("standard output and error", function()
    end)
 
    it("do not hold the result in the hands of a grandchild that never stops writing", function()
-      local result = exec(sh("(while :; do echo noise; done) & echo $!; sleep 0.05", { capture_limit = 100 }))
+      local script = "(for i in $(seq 100); do echo noise; done; echo >%s; while :; do echo noise; done) & "
+         .. "while [ ! -e %s ]; do sleep 0.01; done"
+      local told = helper.folder() .. "/told"
+      local result = exec(sh(script:format(told, told), { capture_limit = 100, timeout = 30 }))
       assert.is_true(result.ok and result.truncated)
    end)
 
@@ -213,7 +199,7 @@ describe("standard output and error", function()
          if line == "2" then error "two is bad" end
          lines[#lines + 1] = line
       end }))
-      eventually(function() return #told > 0 end)
+      helper.eventually(function() return #told > 0 end)
       moonwatch.on_error(before)
       assert.is_true(result.ok)
       assert.same({ "1", "3" }, lines)
@@ -289,7 +275,7 @@ describe("what a command gets from us", function()
          print(moonwatch.exec{ "printenv", "NOTIFY_SOCKET" }.code)
       ]]
       local result = helper.run({ "env", "--ignore-signal=HUP", "--ignore-signal=PIPE", "--block-signal=USR1",
-         helper.interpreter, program(script) }, { env = { NOTIFY_SOCKET = "/run/x" } })
+         helper.interpreter, helper.program(script) }, { env = { NOTIFY_SOCKET = "/run/x" } })
       -- 3 is the folder that ls looks at
       assert.same({ "0, 1, 2, 3\n\t\n1\n", "" }, { result.out, result.err })
    end)
@@ -299,7 +285,7 @@ describe("what a command gets from us", function()
    end)
 
    it("is another user with all that belongs to it, where the rights allow", function()
-      if not is_root then return pending "needs root" end
+      if not helper.is_root() then return pending "needs root" end
       local script = "echo $(id -un) $(id -gn) $(id -Gn) $HOME $USER $LOGNAME"
       assert.equal("daemon daemon daemon /usr/sbin daemon daemon\n", exec(sh(script, { user = "daemon" })).out)
       assert.equal("daemon nogroup nogroup /tmp daemon daemon\n",
@@ -421,7 +407,7 @@ describe("a handle", function()
 
    it("knows the process", function()
       local handle <close> = start { "sleep", 100 }
-      assert.equal("S", eventually(function() return state_of(handle.pid) == "S" and "S" end))
+      assert.equal("S", helper.eventually(function() return state_of(handle.pid) == "S" and "S" end))
       assert.is_true(handle.running)
       assert.equal(("process %d (sleep, running)"):format(handle.pid), tostring(handle))
       handle:stop()
@@ -469,7 +455,7 @@ describe("a handle", function()
       local pid = number_in(file)
       assert.is_true(handle:kill "SIGTERM")
       assert.equal("TERM", handle:wait().signal)
-      eventually(function() return is_dead(pid) end)
+      helper.eventually(function() return is_dead(pid) end)
    end)
 
    it("signals by number too", function()
@@ -561,7 +547,7 @@ describe("a handle", function()
          handle:close()
          assert.same({ true, nil, "closed", EPIPE }, { waiter:join() })
       end)
-      eventually(function() return is_dead(pid) end)
+      helper.eventually(function() return is_dead(pid) end)
       handle:close()
       assert.same({ nil, "closed", EPIPE }, { handle:wait() })
    end)
@@ -620,7 +606,7 @@ describe("pipes of a handle", function()
       local function written()
          return tonumber(helper.read(("/proc/%d/io"):format(handle.pid)):match "wchar: (%d+)")
       end
-      eventually(function() return state_of(handle.pid) == "S" and written() > 0 end)
+      helper.eventually(function() return state_of(handle.pid) == "S" and written() > 0 end)
       assert.is_true(written() < 200000)
       local first = handle:lines()()
       assert.equal("y", first)
@@ -648,7 +634,7 @@ describe("pipes of a handle", function()
       assert.same({ nil, "true: Broken pipe", EPIPE }, { handle:write "x" })
       handle = start(sh("exec <&-; sleep 0.2", { stdin = "pipe" }))
       local message, errno
-      eventually(function()
+      helper.eventually(function()
          local ok
          ok, message, errno = handle:write(("x"):rep(100000))
          return not ok
@@ -702,13 +688,13 @@ describe("another part of the program", function()
          print(moonwatch.exec{ "true" })
          print(moonwatch.process{ "sleep", 100 }:stop(1))
       ]]
-      local result = helper.run { "env", "--ignore-signal=CHLD", helper.interpreter, program(script) }
+      local result = helper.run { "env", "--ignore-signal=CHLD", helper.interpreter, helper.program(script) }
       local line = ("nil\t%%s: its end was taken by another part of the program: No child processes\t%d\n"):format(ECHILD)
       assert.same({ line:format "true" .. line:format "sleep", "" }, { result.out, result.err })
    end)
 
    it("that never turns the loop again finds no process left", function()
-      local result = helper.run { helper.interpreter, program [[
+      local result = helper.run { helper.interpreter, helper.program [[
          local moonwatch = require "moonwatch"
          local one = moonwatch.process{ "sleep", 100 }
          local two = moonwatch.process{ "sh", "-c", "trap '' TERM; echo trapped; while :; do sleep 0.02; done", grace = 0.1,

@@ -43,17 +43,6 @@ local function with_rules(fn, options)
    helper.clean()
 end
 
--- As helper.eventually, inside a task.
-local function eventually(fn)
-   local deadline = moonwatch.now() + 10
-   while true do
-      local result = fn()
-      if result then return result end
-      assert(moonwatch.now() < deadline, "what was waited for did not come within 10 s")
-      moonwatch.sleep(0.005)
-   end
-end
-
 local function started(set)
    assert(set:start())
    return set
@@ -145,12 +134,9 @@ describe("rules on a real tree", function()
          set:declare("chain", keys)
          started(set)
          helper.mkdir(dir .. "/in/1")
-         local log_of, deadline = dir .. "/log", moonwatch.now() + 120
-         repeat
-            moonwatch.sleep(0.01)
-         until helper.read(log_of):find "%f[%d]1000\n" or moonwatch.now() > deadline
+         helper.eventually(function() return helper.read(dir .. "/log"):find "%f[%d]1000\n" end, 120)
          assert.is_true(set:idle(10))
-         for number in helper.read(log_of):gmatch "%d+" do found[#found + 1] = math.tointeger(number) end
+         for number in helper.read(dir .. "/log"):gmatch "%d+" do found[#found + 1] = math.tointeger(number) end
       end)
       return found
    end
@@ -200,7 +186,7 @@ describe("rules on a real tree", function()
          started(set)
          for i = 1, 3 do
             helper.write(dir .. "/in/a", tostring(i))
-            eventually(function()
+            helper.eventually(function()
                local text = helper.exists(dir .. "/out") and helper.read(dir .. "/out") or ""
                return select(2, text:gsub("begin", "")) == i
             end)
@@ -223,7 +209,7 @@ describe("rules on a real tree", function()
          started(set)
          for i = 1, 3 do
             helper.write(dir .. "/in/a", tostring(i))
-            eventually(function() return begun == i end)
+            helper.eventually(function() return begun == i end)
          end
          assert.is_true(set:idle(10))
          assert.same({}, helper.children())
@@ -248,7 +234,7 @@ describe("rules on a real tree", function()
          for i = 1, 4 do
             helper.write(dir .. "/in/a", i < 4 and tostring(i) or "last")
             if i < 4 then
-               eventually(function() return os.remove(dir .. "/alone.begun") end)
+               helper.eventually(function() return os.remove(dir .. "/alone.begun") end)
             end
          end
          assert.is_true(set:idle(10))
@@ -299,7 +285,7 @@ describe("rules on a real tree", function()
             service = { "sh", "-c", 'echo $$ >>"$0"; exec sleep 60', dir .. "/pids" } })
          started(set)
          local function pids(count)
-            return eventually(function()
+            return helper.eventually(function()
                local found = {}
                for pid in (helper.exists(dir .. "/pids") and helper.read(dir .. "/pids") or ""):gmatch "%d+" do
                   found[#found + 1] = pid
@@ -348,7 +334,7 @@ describe("rules on a real tree", function()
          file:write "half"
          file:flush()
          helper.write(dir .. "/in/b", "later")
-         eventually(function() return #seen > 0 end)
+         helper.eventually(function() return #seen > 0 end)
          file:write " whole"
          file:close()
          assert.is_true(set:idle(10))
@@ -363,7 +349,7 @@ describe("rules on a real tree", function()
          started(set)
          helper.write(dir .. "/in/a", "x")
          assert.is_true(set:idle(10))
-         eventually(function() return table.concat(lines, "\n"):find "r: two" end)
+         helper.eventually(function() return table.concat(lines, "\n"):find "r: two" end)
          assert.matches("info r: one\ninfo r: two", table.concat(lines, "\n"))
       end)
    end)
@@ -403,7 +389,7 @@ describe("rules on a real tree", function()
          started(set)
          helper.write(dir .. "/in/fn", "x")
          helper.write(dir .. "/in/own", "x")
-         eventually(function() return #errors_in(lines) == 2 end)
+         helper.eventually(function() return #errors_in(lines) == 2 end)
          local function paused(name, path)
             return ("error %s: paused: it feeds itself through %s (name what it writes in `outputs`, or ignore it)")
                :format(name, path)

@@ -2,11 +2,8 @@
 local helper = require "support.helper"
 local moonwatch = require "moonwatch"
 
+local closer = helper.closer
 local errno = moonwatch.errno
-
-local function closer(list, word)
-   return setmetatable({}, { __close = function() list[#list + 1] = word end })
-end
 
 describe("a scope", function()
    helper.leaves_nothing()

@@ -10,15 +10,16 @@
 --       it("tells a new file", function()
 --          local dir = helper.folder()          -- fresh, empty, removed after the `it`
 --          helper.write(dir .. "/sub/a", "x")   -- makes the folders above
---          helper.eventually(function() return #seen == 1 end)   -- drives the loop until true, or fails after 10 s
+--          helper.eventually(function() return #seen == 1 end)   -- the loop goes on until true, or fails after 10 s
 --       end)
 --    end)
 --
 -- Files:     folder, read, write, append, mkdir, rename, remove, link, symlink, fifo, exists, tree
--- Kernel:    descriptors, watches, children
+-- Kernel:    descriptors, watches, masks, children
 -- Time:      now, step, eventually
--- Programs:  run (to its end), start (in the background: handle.pid, :out(), :err(), :wait_for(), :signal(), :wait()),
---            unprivileged
+-- Tasks:     closer
+-- Programs:  program, run (to its end), start (in the background: handle.pid, :out(), :err(), :wait_for(), :signal(),
+--            :wait()), watching (start, and it watches), is_root, unprivileged
 -- Places:    helper.top, helper.build, helper.interpreter, helper.host
 
 local lfs = require "lfs"
@@ -170,6 +171,16 @@ function helper.watches(pid)
    return count
 end
 
+-- What the kernel is asked to tell about each watch of an inotify object: { [wd] = mask }.
+function helper.masks(inotify)
+   local masks = {}
+   for line in io.lines("/proc/self/fdinfo/" .. inotify:fileno()) do
+      local wd, mask = line:match "^inotify wd:(%x+).- mask:(%x+)"
+      if wd then masks[tonumber(wd, 16)] = tonumber(mask, 16) & 0xfff end
+   end
+   return masks
+end
+
 -- The process ids of our children, zombies included.
 function helper.children()
    local found = {}
@@ -196,8 +207,10 @@ function helper.step(seconds)
    os.execute("exec sleep " .. seconds)
 end
 
--- Drives the loop until fn gives something true, and returns that; fails after `seconds` (10).
+-- Asks fn again and again, in a task or outside of all, until it gives something true, and returns that; the loop goes
+-- on meanwhile. Fails after `seconds` (10).
 function helper.eventually(fn, seconds, what)
+   local pause = select(2, coroutine.running()) and helper.step or core().sleep
    local deadline = helper.now() + (seconds or 10)
    while true do
       local result = fn()
@@ -205,7 +218,7 @@ function helper.eventually(fn, seconds, what)
       if helper.now() > deadline then
          error((what or "what was waited for") .. " did not come within " .. (seconds or 10) .. " s", 2)
       end
-      helper.step(0.005)
+      pause(0.005)
    end
 end
 
@@ -252,6 +265,13 @@ function helper.leaves_nothing()
    end)
 end
 
+-- Tasks ---------------------------------------------------------------------------------------------------------------
+
+-- A <close> variable that adds its word to a list.
+function helper.closer(list, word)
+   return setmetatable({}, { __close = function() list[#list + 1] = word end })
+end
+
 -- Errors --------------------------------------------------------------------------------------------------------------
 
 -- The message of the error of fn(...), which must name its caller's place: of a function written on the line of this
@@ -284,14 +304,23 @@ local function command_line(argv, options)
    return options.cwd and ("cd %s && %s"):format(helper.quote(options.cwd), line) or line
 end
 
+function helper.is_root()
+   return helper.read("/proc/self/status"):match "\nUid:%s+%d+%s+(%d+)" == "0"
+end
+
 -- Words that stand before a command so that it runs without rights: none where we have none ourselves, nil where there
 -- is no way, or where the program we test may not be run by others.
 function helper.unprivileged()
-   if helper.read("/proc/self/status"):match "\nUid:%s+%d+%s+(%d+)" ~= "0" then return {} end
+   if not helper.is_root() then return {} end
    local words = { "setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups" }
    local probe = { table.unpack(words) }
    table.move({ helper.host, "--version" }, 1, 2, #probe + 1, probe)
    return helper.run(probe).status == 0 and words or nil
+end
+
+-- A Lua program in a file of its own: its path.
+function helper.program(text)
+   return helper.write(helper.folder() .. "/program.lua", text)
 end
 
 -- Runs a program to its end, at most options.timeout (60) seconds: { status =, out =, err = }; a signal n is 128 + n,
@@ -322,6 +351,13 @@ function helper.start(argv, options)
    return program
 end
 
+-- The same, and it is a host or a command of one that has said what it watches.
+function helper.watching(argv, options)
+   local program = helper.start(argv, options)
+   program:wait_for "watching %d+ director"
+   return program
+end
+
 function Program:out() return helper.read(self.dir .. "/out") end
 function Program:err() return helper.read(self.dir .. "/err") end
 
@@ -346,6 +382,18 @@ end
 
 function Program:signal(name)
    os.execute(("kill -s %s %d 2>/dev/null"):format(name, self.pid))
+end
+
+-- A host whose command tells its number and does not listen to TERM: a second signal ends both at once.
+function Program:end_by_second_signal()
+   local command = self:wait_for "(%d+)\n"
+   self:signal "TERM"
+   helper.eventually(function()
+      self:signal "INT"
+      return not self:running()
+   end)
+   require "luassert".equal(130, self:wait().status)
+   helper.eventually(function() return not helper.exists("/proc/" .. command .. "/cwd") end)
 end
 
 -- Its result as `run` gives it. After `seconds` (20) it is killed and the status is 124.

@@ -94,6 +94,14 @@ function Scene:check(rules)
    if problem then error(problem, 2) end
 end
 
+--- What a watcher that is no scene's has told by now, each event as `what` says or as a line.
+function scene.lines(watcher, what)
+   local lines = {}
+   assert(watcher:sync(SYNC_SECONDS))
+   for event in watcher:each(0) do lines[#lines + 1] = (what or scene.describe)(event) end
+   return lines
+end
+
 --- How often each line is in a list.
 function scene.counts(lines)
    local counts = {}
@@ -106,7 +114,7 @@ end
 function scene.elsewhere(chunk, before)
    local argv = { table.unpack(before or {}) }
    argv[#argv + 1] = helper.interpreter
-   argv[#argv + 1] = helper.write(helper.folder() .. "/chunk.lua", chunk)
+   argv[#argv + 1] = helper.program(chunk)
    return helper.run(argv, { env = { BUILD = helper.build } })
 end
 

@@ -62,9 +62,8 @@ local LOOPS = {
 local COPAS = "/usr/share/lua/5.2/?.lua"
 
 local function run_program(text)
-   local file = helper.folder() .. "/program.lua"
-   helper.write(file, ('package.path = package.path .. ";%s"\n%s'):format(COPAS, text))
-   return helper.run({ helper.interpreter, file }, { timeout = 60 })
+   local file = helper.program(('package.path = package.path .. ";%s"\n%s'):format(COPAS, text))
+   return helper.run { helper.interpreter, file }
 end
 
 local function run(name, body)
