@@ -84,11 +84,11 @@ function rules.status() end
 ---@field on_failure? async fun(changes: moonwatch.batch, err: any) when all tries have failed
 ---@field limit? integer runs at a time: 1 for run, 4 for each
 ---@field key? "path" | "dir" | "name" | "stem" | fun(change: moonwatch.change): any runs with the same key never overlap
----@field busy? "queue" | "restart" | "drop" | { signal: string } when a batch is due while its key runs
+---@field busy? "queue" | "restart" | "drop" | { signal: string | integer } when a batch is due while its key runs
 ---@field retry? moonwatch.retry after a failure
 ---@field guard? false | { runs?: integer, hold?: number } against a rule that feeds itself
 ---@field timeout? number seconds a run may take
----@field stop_signal? string asks it to end: `"TERM"`
+---@field stop_signal? string | integer asks it to end: `"TERM"`
 ---@field grace? number seconds before KILL; 5
 ---@field descendants? boolean a stop also ends what has left the process group
 ---@field capture_limit? integer bytes of a capture that are kept: the last ones
@@ -101,7 +101,7 @@ function rules.status() end
 ---@field stderr? "inherit" | "null" | "log" | "capture" | "stdout" | async fun(line: string)
 
 ---@class moonwatch.retry
----@field times? integer how many further tries; 3
+---@field times? number how many further tries, `math.huge`: without end; 3
 ---@field delay? number seconds before the first of them; 1
 ---@field factor? number each delay is so many times the last; 2
 ---@field cap? number no delay is longer; 60

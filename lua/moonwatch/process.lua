@@ -43,7 +43,7 @@ local fields = {
    capture_limit = { kinds = { "natural" }, doc = "bytes of a capture that are kept: the last ones" },
    cwd = { kinds = { "path" }, doc = "where it runs" },
    env = { kinds = { "table" }, check = check_env, doc = "added to the environment; false removes" },
-   user = { kinds = { "path" }, doc = '"name" or "name:group"' },
+   user = { kinds = { "name" }, doc = '"name" or "name:group"' },
    timeout = { kinds = { "seconds" }, doc = "it is stopped after so long" },
    stop_signal = { kinds = { "text", "integer" }, check = check_signal, doc = "asks it to end" },
    grace = { kinds = { "seconds" }, doc = "seconds from the stop signal to KILL" },

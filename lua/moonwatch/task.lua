@@ -35,14 +35,19 @@ local Scope = {}
 Scope.__index = Scope
 Scope.__name = "moonwatch.scope"
 
+local function group_of(scope)
+   if getmetatable(scope) ~= Scope then core.misuse "a scope is needed: call it as scope:method()" end
+   return scope._group
+end
+
 --- Starts a child.
 function Scope:spawn(...)
-   return self._group:spawn(...)
+   return group_of(self):spawn(...)
 end
 
 --- Cancels the children that still live; the scope ends when they have ended.
 function Scope:cancel(why)
-   self._group:cancel(why)
+   group_of(self):cancel(why)
 end
 
 -- Waits until every task of the group has ended; the first that failed cancels the others and is returned.

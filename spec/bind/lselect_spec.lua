@@ -158,4 +158,16 @@ describe("select", function()
       assert.is_false(pcall(moonwatch.select, { moonwatch.channel(), timeout = -1 }))
       assert.is_false(pcall(moonwatch.select))
    end)
+
+   it("refuses a misspelt timeout, and a source behind a hole of the list", function()
+      local channel = moonwatch.channel()
+      local function refusal(what)
+         local ok, err = pcall(function() moonwatch.select(what) end)
+         assert.is_false(ok)
+         return err
+      end
+      assert.truthy(refusal { channel, timout = 0 }
+         :find "lselect_spec.lua:%d+: select: unknown key 'timout': there are sources and 'timeout'$")
+      assert.truthy(refusal { channel, [3] = channel, timeout = 0 }:find "select: unknown key '3'")
+   end)
 end)

@@ -68,6 +68,11 @@ describe("a rule's declaration", function()
          { 'stdin = "path0"', 'stdin has no "path0" (did you mean "paths"?)' },
          { "guard = true", "guard must be a table or false, not true" },
          { "match = { 1 }", "match must be a pattern or a list of patterns, not a list with 1" },
+         { "depth = 0", "depth must be a whole number of at least 1, not 0" },
+         { 'user = ""', 'user must be a name, not ""' },
+         { 'stdin = "pipe"', "stdin cannot be a pipe: nobody would write into it" },
+         { 'success = { "0" }', 'success must be a list of whole numbers or a whole number, not a list with "0"' },
+         { "retry = { times = -1 }", "retry: times must be a whole number of at least 0 or math.huge, not -1" },
       }
       for _, case in ipairs(cases) do
          local given = case[1]:find "^watch" and "" or 'watch = "src", '
@@ -87,6 +92,36 @@ describe("a rule's declaration", function()
    it("never takes a string for a command", function()
       assert.equal('script.lua:1: rule "r": run must be a list of words, a list of such lists or a function, '
          .. 'not "make all"', refusal 'rule "r" { watch = "src", run = "make all" }')
+   end)
+
+   it("says what is wrong with a list that is no command", function()
+      local cases = {
+         { '{ "a", nil, "b" }', "a list with a hole" },
+         { '{ "" }', "a list that begins with an empty word" },
+         { '{ "a", { "b" } }', "a list of words and lists" },
+         { "{ {} }", "a list with an empty table" },
+         { '{ { "make", timeout = 5 } }', 'a list with a table with the key "timeout"' },
+         { '{ { "a" }, { "" } }', "a list with a list that begins with an empty word" },
+      }
+      for _, case in ipairs(cases) do
+         assert.equal('script.lua:1: rule "r": run must be a list of words, a list of such lists or a function, not '
+            .. case[2], refusal(('rule "r" { watch = "src", run = %s }'):format(case[1])))
+      end
+      assert.equal('script.lua:1: rule "r": service must be a list of words, not a list of lists',
+         refusal 'rule "r" { watch = "src", service = { { "a" } } }')
+   end)
+
+   it("keeps its message on one line whatever the rule is called", function()
+      assert.equal('script.lua:1: rule "a\\nb": watch is required', refusal 'rule "a\\nb" { run = { "x" } }')
+   end)
+
+   it("takes signals by number too, and tries without an end or none at all", function()
+      for _, keys in ipairs { "stop_signal = 15", "busy = { signal = 1 }", "retry = { times = math.huge }",
+         "retry = { times = 0 }" } do
+         local ok, message = declared(('rule "r" { watch = "a", run = { "x" }, %s }')
+            :format(keys))
+         assert.is_true(ok, message)
+      end
    end)
 
    it("says where an option belongs that stands in the command", function()
@@ -114,6 +149,8 @@ describe("a rule's declaration", function()
    it("refuses placeholders where they cannot mean anything", function()
       assert.equal('script.lua:1: rule "r": run: {path} belongs to one path, and run is once per batch: '
          .. 'use each, or "{paths}"', refusal 'rule "r" { watch = "a", run = { "x", "-f{path}" } }')
+      assert.equal('script.lua:1: rule "r": service: {path} belongs to one path, and a service is about all of them',
+         refusal 'rule "r" { watch = "a", service = { "x", "{path}" } }')
       assert.equal('script.lua:1: rule "r": run: {paths} must be a word of its own, not part of "-f{paths}"',
          refusal 'rule "r" { watch = "a", run = { "x", "-f{paths}" } }')
       assert.equal('script.lua:1: rule "r": each: {rels} stands for many paths; each has one: {rel}',

@@ -613,6 +613,16 @@ describe("service", function()
       assert.same({ { "server" } }, world:running())
    end)
 
+   it("has all its tries again after a good while", function()
+      local lives = { 0, 20, 0, 0, 0 }
+      local world = load_script('rule "s" { watch = "src", service = { "server" }, retry = { times = 1 } }', { processes = {
+         server = function() return { code = 1, seconds = table.remove(lives, 1) or 1e9 } end,
+      } })
+      world:pass(100)
+      assert.same({ 0, 0.5, 21 }, times(world))
+      assert.same({}, world:running())
+   end)
+
    it("leaves one that ended well alone until the next change", function()
       local world = load_script 'rule "s" { watch = "src", service = { "server" } }'
       world:pass(100)

@@ -107,6 +107,32 @@ describe("a reload", function()
       assert.same({ 500, 0, true }, { count, twice, world:rule("r"):idle() })
    end)
 
+   it("does what a script asks of its rules while it is read once they have taken over", function()
+      local text = '\nlocal r = rule "r" { watch = "src", settle = 0.2, run = { "x", "{rels}" } } %s'
+      local world = testing.load(text:format "r:trigger()")
+      assert.same({ "x" }, ran(world))
+      world:reload(text:format "r:trigger()"):reload(text:format "r:trigger()"):pass(1)
+      assert.same({ "x", "x", "x" }, ran(world))
+      world:save("src/a"):pass(1)
+      assert.same({ "x", "x", "x", "x a" }, ran(world))
+      world:reload(text:format "r:pause()"):save("src/b"):pass(1):reload(text:format "r:resume()"):pass(1)
+      assert.same({ "x", "x", "x", "x a", "x b" }, ran(world))
+   end)
+
+   it("starts nothing of a script that is refused in the end", function()
+      local world = testing.load(script 'run = { "old" }')
+      assert.has_error(function()
+         world:reload '\nrule "r" { watch = "src", start = true, run = { "new" } }:trigger() error "no"'
+      end, "no")
+      world:save("src/a"):pass(1)
+      assert.same({ "old" }, ran(world))
+   end)
+
+   it("cannot wait for rules that are not at work yet", function()
+      assert.has_error(function() testing.load '\nrule "r" { watch = "src", run = { "x" } }:idle()' end,
+         'rule "r" is not at work before its script has been read')
+   end)
+
    it("lets an old rule value reach the rule that has its name now", function()
       local world = testing.load(script 'run = { "old" }')
       local rule = world:rule "r"

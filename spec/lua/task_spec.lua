@@ -115,6 +115,32 @@ describe("a scope", function()
       assert.is_false(ok)
       assert.truthy(err:find "task_spec.lua:%d+: scope: a function is needed$")
    end)
+
+   it("tells misuse of its methods at the line of the caller", function()
+      local function refusal(...)
+         local call = table.pack(...)
+         local ok, err = pcall(function() call[1](table.unpack(call, 2, call.n)) end)
+         assert.is_false(ok)
+         return err
+      end
+      moonwatch.scope(function(scope)
+         assert.truthy(refusal(scope.spawn, scope, 3)
+            :find "^[^:]*task_spec.lua:%d+: spawn: function expected, got number$")
+         assert.truthy(refusal(scope.spawn, scope, "name")
+            :find "^[^:]*task_spec.lua:%d+: spawn: function expected, got no value$")
+         for _, method in ipairs { scope.spawn, scope.cancel } do
+            assert.truthy(refusal(method):find "^[^:]*task_spec.lua:%d+: a scope is needed")
+         end
+      end)
+   end)
+
+   it("starts nothing once it has ended: nobody would be told how that fares", function()
+      local kept
+      moonwatch.scope(function(scope) kept = scope end)
+      local ok, err = pcall(function() kept:spawn(function() error "never seen" end) end)
+      assert.is_false(ok)
+      assert.truthy(err:find "task_spec.lua:%d+: spawn: the scope has ended$")
+   end)
 end)
 
 describe("timeout", function()

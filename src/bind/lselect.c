@@ -249,9 +249,27 @@ static double read_timeout(lua_State *L)
 	return timeout;
 }
 
+/* Is the key at -2 that of a source, or of the only option? */
+static bool is_known(lua_State *L, lua_Integer count)
+{
+	if (lua_isinteger(L, -2))
+		return lua_tointeger(L, -2) >= 1 && lua_tointeger(L, -2) <= count;
+	return lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "timeout") == 0;
+}
+
+/* A misspelt timeout would wait for ever, and a source behind a hole in the list never be looked at. */
+static void check_keys(lua_State *L, lua_Integer count)
+{
+	for (lua_pushnil(L); lua_next(L, 1) != 0; lua_pop(L, 1))
+		if (!is_known(L, count))
+			bind_misuse(L, "select: unknown key '%s': there are sources and 'timeout'",
+				luaL_tolstring(L, -2, NULL));
+}
+
 static Set *push_set(lua_State *L)
 {
 	lua_Integer count = luaL_len(L, 1);
+	check_keys(L, count);
 	lua_createtable(L, (int)count, 0);
 	lua_createtable(L, (int)count, 0);
 	Set *set = lua_newuserdatauv(L, sizeof(*set) + (size_t)count * sizeof(Waiter), 0);

@@ -561,7 +561,8 @@ static int push_call(lua_State *L, int first, const char **name)
 	*name = NULL;
 	if (lua_type(L, first) == LUA_TSTRING)
 		*name = lua_tostring(L, first++);
-	luaL_checktype(L, first, LUA_TFUNCTION);
+	if (!lua_isfunction(L, first))
+		bind_misuse(L, "spawn: function expected, got %s", luaL_typename(L, first));
 	int nargs = lua_gettop(L) - first;
 	luaL_checkstack(L, nargs + 1, NULL);
 	for (int i = first; i <= first + nargs; i++)
@@ -613,6 +614,8 @@ static int group_spawn(lua_State *L)
 	Group *group = check_group(L);
 	const char *name;
 	int nargs = push_call(L, 2, &name);
+	if (group->source.closed)
+		return bind_misuse(L, "spawn: the scope has ended");
 	bind_spawn(L, name, nargs);
 	Task *task = lua_touserdata(L, -1);
 	lua_pushvalue(L, 1);

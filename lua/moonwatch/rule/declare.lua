@@ -150,11 +150,15 @@ local kinds = {
    number = { "a number of at least 0", is_seconds },
    positive = { "a number above 0", function(v) return is_seconds(v) and v > 0 end },
    count = { "a whole number of at least 1", function(v) return math.type(v) == "integer" and v >= 1 end },
+   tries = { "a whole number of at least 0 or math.huge", function(v)
+      return v == math.huge or math.type(v) == "integer" and v >= 0
+   end },
    natural = { "a whole number of at least 0", function(v) return math.type(v) == "integer" and v >= 0 end },
    integer = { "a whole number", function(v) return math.type(v) == "integer" end },
    text = { "a string", is_text },
    bytes = { "a string", function(v) return type(v) == "string" end },
    path = { "a path", is_path },
+   name = { "a name", is_path },
    paths = { "a list of paths", function(v) return declare.is_list(v, is_path) end },
    pattern = { "a pattern", is_path },
    patterns = { "a list of patterns", function(v) return declare.is_list(v, is_path, true) end },
@@ -199,16 +203,42 @@ local function has_kind(field, value)
    return choice_of(field, value)
 end
 
--- The element that spoils a list; of other values and of lists of lists nothing more is said.
-local function show_wrong(field, value)
-   local of_lists = { paths = is_path, patterns = is_path, words = is_text, argv = is_word_or_list }
-   if type(value) == "table" and next(value) == nil then return "an empty table" end
-   for _, kind in ipairs(type(value) == "table" and field.kinds or {}) do
-      for _, element in ipairs(of_lists[kind] and value or {}) do
-         if not of_lists[kind](element) then return "a list with " .. declare.show(element) end
+local ITEMS = { paths = is_path, patterns = is_path, words = is_text, argv = is_word_or_list,
+   integers = function(v) return math.type(v) == "integer" end }
+
+-- What spoils a table that should be a list of such items.
+local function show_spoilt(value, is_item)
+   local count, lists = 0, 0
+   for key, element in pairs(value) do
+      if math.type(key) ~= "integer" then
+         return "a table with the key " .. declare.show(key)
+      elseif not is_item(element) then
+         return "a list with " .. declare.show(element)
+      end
+      count, lists = count + 1, lists + (type(element) == "table" and 1 or 0)
+   end
+   if count == 0 then
+      return "an empty table"
+   elseif count ~= #value then
+      return "a list with a hole"
+   elseif lists > 0 and lists < count then
+      return "a list of words and lists"
+   end
+   for _, element in ipairs(value) do
+      if type(element) == "table" and not is_argv(element) then
+         return "a list with " .. show_spoilt(element, is_word)
       end
    end
-   return (declare.show(value))
+   return value[1] == "" and "a list that begins with an empty word" or lists > 0 and "a list of lists" or "a table"
+end
+
+local function show_wrong(field, value)
+   for _, kind in ipairs(type(value) == "table" and field.kinds or {}) do
+      if ITEMS[kind] then
+         return show_spoilt(value, ITEMS[kind])
+      end
+   end
+   return type(value) == "table" and next(value) == nil and "an empty table" or (declare.show(value))
 end
 
 local function check_field(field, name, value, subject)

@@ -9,7 +9,7 @@ local OPS = { create = true, modify = true, delete = true, move = true, attrib =
 local LISTS = { "paths", "paths0", "rels", "rels0" }
 
 local retry_fields = {
-   times = { kinds = { "count" }, default = 3, doc = "how many further tries" },
+   times = { kinds = { "tries" }, default = 3, doc = "how many further tries" },
    delay = { kinds = { "seconds" }, default = 1, doc = "seconds before the first of them" },
    factor = { kinds = { "positive" }, default = 2, doc = "each delay is so many times the last" },
    cap = { kinds = { "seconds" }, default = 60, doc = "no delay is longer" },
@@ -24,7 +24,7 @@ local guard_fields = {
 }
 
 local busy_fields = {
-   signal = { kinds = { "text" }, check = process.stop_signal.check, doc = "the signal sent to the running process" },
+   signal = { kinds = { "text", "integer" }, check = process.stop_signal.check, doc = "the signal sent to the running process" },
 }
 
 -- "create, delete" or { "create", "delete" } as a list.
@@ -68,6 +68,9 @@ end
 
 -- Any text is good for standard input, but one letter off the name of a list is a slip.
 local function check_stdin(value)
+   if value == "pipe" then
+      return "cannot be a pipe: nobody would write into it"
+   end
    local near = declare.nearest(value, declare.set(LISTS), 1)
    if near and near ~= value then
       return ('has no %q (did you mean "%s"?)'):format(value, near)
@@ -84,7 +87,7 @@ local fields = {
    follow = { kinds = { "boolean" }, doc = "go through symlinks to directories" },
    one_filesystem = { kinds = { "boolean" }, doc = "do not cross mounts" },
    recursive = { kinds = { "boolean" }, doc = "directories below too" },
-   depth = { kinds = { "natural" }, doc = "how deep" },
+   depth = { kinds = { "count" }, doc = "how deep" },
    missing = { choices = { "error", "wait" }, doc = "may the root come later" },
    backend = { choices = { "auto", "inotify", "poll" }, doc = "how changes are found" },
    interval = { kinds = { "positive" }, doc = "seconds between two looks where polled" },
@@ -116,13 +119,13 @@ local fields = {
 
    -- the process
    timeout = { kinds = { "positive" }, doc = "seconds a run may take" },
-   stop_signal = { kinds = { "text" }, check = process.stop_signal.check, default = "TERM", doc = "asks it to end" },
+   stop_signal = { kinds = { "text", "integer" }, check = process.stop_signal.check, default = "TERM", doc = "asks it to end" },
    grace = { kinds = { "seconds" }, default = 5, doc = "seconds before KILL" },
    descendants = { kinds = { "boolean" }, doc = "a stop also ends what has left the process group" },
    capture_limit = { kinds = { "natural" }, doc = "bytes of a capture that are kept: the last ones" },
    success = { kinds = { "integers", "integer" }, check = process.success.check, default = { 0 },
       doc = "exit codes that are no failure" },
-   user = { kinds = { "text" }, doc = "runs as" },
+   user = { kinds = { "name" }, doc = "runs as" },
    cwd = { kinds = { "path" }, doc = "runs in" },
    env = { kinds = { "table" }, check = process.env.check, doc = "added to the environment; false removes" },
    stdin = { kinds = { "bytes" }, check = check_stdin, default = "null", doc = "null, inherit, text, or a path list" },

@@ -35,15 +35,28 @@ local function started(rule)
    end
    if inside.set.has_ended then
       declare.misuse("rule %q has ended", inside.spec.name)
+   elseif inside.set.asked then
+      declare.misuse("rule %q is not at work before its script has been read", inside.spec.name)
    end
    assert(inside.set:start())
    return inside.runtime, inside
 end
 
+-- What a script asks of its rules while it is being read is done when they are at work: they may yet be refused.
+local function ask(rule, action)
+   local inside = hidden[rule]
+   local asked = inside and inside.set.asked
+   if asked then
+      asked[#asked + 1] = function() action(inside.runtime) end
+   else
+      action(started(rule))
+   end
+   return rule
+end
+
 -- Runs now, whatever changed.
 function methods:trigger()
-   started(self):trigger()
-   return self
+   return ask(self, function(runtime) runtime:trigger() end)
 end
 
 -- Stops starting runs; what changes is collected, or with "drop" forgotten.
@@ -51,17 +64,18 @@ function methods:pause(how)
    if how ~= nil and how ~= "collect" and how ~= "drop" then
       declare.misuse('rule:pause: "collect" or "drop" expected, not %s', (declare.show(how)))
    end
-   started(self):pause(how)
-   return self
+   return ask(self, function(runtime) runtime:pause(how) end)
 end
 
 function methods:resume()
-   started(self):resume()
-   return self
+   return ask(self, function(runtime) runtime:resume() end)
 end
 
 -- true once all that changed before is handled and nothing runs; nil, "timeout", ETIMEDOUT.
 function methods:idle(timeout)
+   if timeout ~= nil and not declare.kinds.seconds[2](timeout) then
+      declare.misuse("rule:idle: a number of seconds expected, not %s", (declare.show(timeout)))
+   end
    local runtime, inside = started(self)
    return inside.set.world.idle(runtime, timeout)
 end
@@ -251,10 +265,20 @@ local function watch_all(self)
          return nil, ("%s: %s"):format(runtime.spec.subject, message), errno
       end
    end
+   self:do_asked()
    for _, runtime in ipairs(self.engine.runtimes) do
       runtime:start()
    end
    return true
+end
+
+-- Does what the scripts have asked of their rules while they were read.
+function set:do_asked()
+   local asked = self.asked or {}
+   self.asked = nil
+   for _, action in ipairs(asked) do
+      action()
+   end
 end
 
 -- Watches everything and starts the rules: true, or nil, message, errno with nothing left at work. Where a start is
@@ -382,6 +406,7 @@ end
 
 -- The globals of one script: Lua's own, the set's words, and what `kit` gives (exec, spawn, sleep, log, moonwatch).
 function set:environment(kit, arg)
+   self.asked = self.asked or not self.engine and {} or nil
    return words.environment(self, kit, arg)
 end
 

@@ -189,7 +189,7 @@ local MAX_WAIT = 5 -- and never less than settle, where that alone was given
 
 -- name: the rule's; given: the user's table; context: { defaults, base, position }.
 function spec.compile(name, given, context)
-   local subject = ("rule %q"):format(name)
+   local subject = ("rule %q"):format(name):gsub("\\\n", "\\n")
    if type(given) == "table" then
       check_command(given, subject)
    end

@@ -182,6 +182,7 @@ function succession.succeed(new, old)
    end
    new.world.unmute()
    old:retire()
+   new:do_asked()
    for _, runtime in ipairs(new.engine.runtimes) do
       if not forerunners[runtime] then
          runtime:start()

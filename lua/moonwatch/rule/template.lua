@@ -90,7 +90,9 @@ local function check_word(word, mode)
          or nil
    end
    for _, part in ipairs(word) do
-      if mode ~= "each" and part.name and part.name ~= "root" then
+      if mode == "service" and part.name and part.name ~= "root" then
+         return ("{%s} belongs to one path, and a service is about all of them"):format(part.name)
+      elseif mode ~= "each" and part.name and part.name ~= "root" then
          return ("{%s} belongs to one path, and run is once per batch: use each, or \"{paths}\""):format(part.name)
       end
    end

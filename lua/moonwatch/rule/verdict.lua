@@ -87,11 +87,8 @@ local function after_failure(runtime, run, outcome)
 end
 
 -- Seconds until the next try: growing, capped, and spread by the jitter.
-local function delay_of(runtime, run, now)
+local function delay_of(runtime, run)
    local retry = runtime.spec.retry
-   if runtime.spec.service and now - run.started >= HEALTHY then
-      run.try, run.item.tries = 1, 1
-   end
    local delay = math.min(retry.delay * retry.factor ^ (run.try - 1), retry.cap)
    return delay * (1 + retry.jitter * runtime.world.random())
 end
@@ -109,8 +106,11 @@ function verdict.of(runtime, run, outcome, now)
       outcome = { ok = false, err = ("timed out after %g s"):format(runtime.spec.timeout), timed_out = true }
    end
    note(runtime, run, outcome, now)
+   if runtime.spec.service and now - run.started >= HEALTHY then
+      run.try = 1
+   end
    local step = outcome.ok and "done" or after_failure(runtime, run, outcome)
-   run.delay = step == "retry" and delay_of(runtime, run, now) or nil
+   run.delay = step == "retry" and delay_of(runtime, run) or nil
    tell(runtime, run, outcome, step, now)
    count_errors(runtime, outcome)
    return step, outcome.err
