@@ -309,6 +309,54 @@ describe("a file that is open for writing", function()
       assert.same({ 0, nil }, { settle:pending(), settle:deadline() })
    end)
 
+   -- A directory takes the name that the file had, and is due while the file is written under the name it has now.
+   it("is not handed over with what is told of the name it had", function()
+      for _, each in ipairs { false, true } do
+         for _, is_exchange in ipairs { false, true } do
+            local world = netmodel.world(dir { a = is_exchange and dir() or nil, b = file() })
+            local target = netmodel.target(world.root)
+            local settle <close> = core.settle { settle = 1, complete = true, each = each, writer = function() return true end }
+            local function feed(now)
+               for _, one in ipairs(world.events) do settle:feed(one, now) end
+               world.events = {}
+            end
+            local function take(now)
+               local batch = settle:take(now)
+               target:apply(batch)
+               return netmodel.show(batch)
+            end
+            if is_exchange then
+               world:exchange("a", "b")
+            else
+               world:move("b", "a")
+               world:create("b", "directory")
+            end
+            feed(10)
+            world:write "a"
+            feed(each and 10.5 or 10)
+            assert.equal(is_exchange and "move a -> b (replaced file)" or "create b (replaced file)", take(11))
+            world:modify "a"
+            feed(12)
+            assert.equal("create a", take(13))
+            target:compare(world.root)
+         end
+      end
+   end)
+
+   it("is still waited for by a successor where a directory has its old name", function()
+      local world = netmodel.world(dir { a = file(), b = dir() })
+      local options = { settle = 1, complete = true, writer = function() return true end }
+      world:exchange("a", "b")
+      world:write "b"
+      local settle <close> = core.settle(options)
+      for _, one in ipairs(world.events) do settle:feed(one, 10) end
+      local successor <close> = core.settle(options)
+      assert(successor:load(settle:dump()))
+      assert.equal("move b -> a (replaced file)", shown(successor, 20))
+      successor:feed(event("close_write", "b"), 21)
+      assert.equal("create b", shown(successor, 22))
+   end)
+
    it("needs no such word, and may be opened anew meanwhile", function()
       local is_open = false
       local settle <close> = core.settle { settle = 0, complete = true, each = true, writer = function() return is_open end }

@@ -50,6 +50,23 @@ function netmodel.find(tree, rel)
    return tree
 end
 
+-- Of what is in a directory, in order.
+function netmodel.names(directory)
+   local sorted = {}
+   for name in pairs(directory.children or {}) do sorted[#sorted + 1] = name end
+   table.sort(sorted)
+   return sorted
+end
+
+-- Calls fn(rel, entry) for what is in a tree, parents first and in the same order each time.
+function netmodel.each(tree, fn, rel)
+   for _, name in ipairs(netmodel.names(tree)) do
+      local child, path = tree.children[name], rel and rel .. "/" .. name or name
+      fn(path, child)
+      netmodel.each(child, fn, path)
+   end
+end
+
 -- As { rel = type }, and with contents { rel = content }.
 function netmodel.flat(tree, contents, rel, found)
    found = found or {}
@@ -86,11 +103,13 @@ local function put(self, rel, entry)
    self:find(head).children[last] = entry
 end
 
-function World:create(rel, type)
+-- `unclosed`: the kernel tells of no close, or not yet.
+function World:create(rel, type, unclosed)
    local entry = type == "directory" and netmodel.directory() or netmodel.file(type)
    put(self, rel, entry)
    self:tell("create", rel, entry)
-   if type == "file" then self:tell("close_write", rel, entry) end
+   if type == "file" and not unclosed then self:tell("close_write", rel, entry) end
+   return entry
 end
 
 function World:modify(rel)
@@ -107,6 +126,13 @@ function World:write(rel)
    self:tell("modify", rel, entry)
 end
 
+-- After an overflow: new content that was found by looking.
+function World:find_written(rel)
+   local entry = self:find(rel)
+   entry.content = new_content()
+   self:tell("close_write", rel, entry, { synthetic = true })
+end
+
 function World:attrib(rel) self:tell("attrib", rel, self:find(rel)) end
 
 -- A file, or an empty directory.
@@ -121,10 +147,7 @@ function World:move_out(rel)
 end
 
 local function tell_found(self, rel, entry)
-   for name, child in pairs(entry.children or {}) do
-      self:tell("create", rel .. "/" .. name, child, { synthetic = true })
-      tell_found(self, rel .. "/" .. name, child)
-   end
+   netmodel.each(entry, function(path, child) self:tell("create", path, child, { synthetic = true }) end, rel)
 end
 
 function World:move_in(rel, entry)
@@ -163,10 +186,7 @@ end
 function World:come_back(entry)
    self.root = entry
    self:tell("back", "")
-   for name, child in pairs(entry.children) do
-      self:tell("create", name, child, { synthetic = true })
-      tell_found(self, name, child)
-   end
+   tell_found(self, nil, entry)
 end
 
 -- May the entry at `from` be renamed to `to`?
@@ -216,6 +236,18 @@ function Target:learn(entry, change)
    if self.live then entry.type = change.type or entry.type end
 end
 
+-- Whoever is told of a file reads it: once the batch is applied, and not before.
+function Target:told(entry, change)
+   self.unread[#self.unread + 1] = { entry = entry, rel = change.rel }
+end
+
+function Target:read(world)
+   for _, one in ipairs(self.unread) do
+      local there = world and world:find(one.rel)
+      one.entry.told, one.entry.content = not world, there and there.content
+   end
+end
+
 local function check_room(self, change, there)
    if change.replaced then
       check(self:is(there, change.replaced), "%s: replaced %s, there is %s", change.path, change.replaced,
@@ -230,7 +262,8 @@ local apply = {}
 function apply.create(self, change)
    local slot, name = self:slot(change.path)
    check_room(self, change, slot[name])
-   slot[name] = { type = change.type, told = true, children = change.type == "directory" and {} or nil }
+   slot[name] = { type = change.type, children = change.type == "directory" and {} or nil }
+   self:told(slot[name], change)
 end
 
 function apply.delete(self, change)
@@ -260,7 +293,7 @@ function apply.move(self, change)
    end
    slot[name] = entry
    self:learn(entry, change)
-   if change.modified then entry.told = true end
+   if change.modified then self:told(entry, change) end
 end
 
 function apply.modify(self, change)
@@ -268,7 +301,7 @@ function apply.modify(self, change)
    check(self:is(slot[name], change.type), "%s: modified as %s, there is %s", change.path, tostring(change.type),
       slot[name] and slot[name].type or "nothing")
    self:learn(slot[name], change)
-   slot[name].told = true
+   self:told(slot[name], change)
 end
 
 function apply.attrib(self, change)
@@ -277,12 +310,15 @@ function apply.attrib(self, change)
    self:learn(slot[name], change)
 end
 
-function Target:apply(batch)
+-- With a world, what is told has from then on the content that it has there; without one, any.
+function Target:apply(batch, world)
+   self.unread = {}
    for _, change in ipairs(batch) do
       check(change.path == (change.rel == "" and "r" or "r/" .. change.rel) and change.root == "r",
          "%s: rel %s of %s", change.path, change.rel, tostring(change.root))
       apply[change.op](self, change)
    end
+   self:read(world)
 end
 
 local function compare(target, truth, rel)

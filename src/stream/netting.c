@@ -97,39 +97,55 @@ static void leave_behind(Overlay *o, Place *place)
 	held->was = NULL;
 }
 
-static int add_leaver(Overlay *o, Picks *picks, Place *place)
+/* The picks while they are made complete. */
+typedef struct Completion {
+	Overlay *o;
+	Picks *picks;
+	bool (*must_wait)(void *asker, Place *place);
+	void *asker;
+} Completion;
+
+static bool is_kept_back(const Completion *c, Place *place)
+{
+	return !place->picked && c->must_wait(c->asker, place);
+}
+
+static int add_leaver(const Completion *c, Place *place)
 {
 	Entry *was = place->was;
 	if (was == NULL || was == place->now || was->ghost)
 		return 0;
 	if (is_dead(was))
-		return add_below(picks, was);
-	if (was->now->state != PLACE_HELD && !place_is_continued(was->now))
-		return picks_add(picks, was->now);
-	leave_behind(o, place);
+		return add_below(c->picks, was);
+	if (!place_is_continued(was->now) && !is_kept_back(c, was->now))
+		return picks_add(c->picks, was->now);
+	leave_behind(c->o, place);
 	return 0;
 }
 
-static int add_comer(Picks *picks, const Place *place)
+static int add_comer(const Completion *c, const Place *place)
 {
 	const Entry *now = place->now;
 	if (now == NULL)
 		return 0;
-	if (add_above(picks, place) < 0)
+	if (add_above(c->picks, place) < 0)
 		return -ENOMEM;
-	if (now->was == NULL || now->was == place || place_is_continued(now->was))
+	if (now->was == NULL || now->was == place || place_is_continued(now->was) ||
+		is_kept_back(c, now->was))
 		return 0;
-	return picks_add(picks, now->was);
+	return picks_add(c->picks, now->was);
 }
 
-int netting_complete(Overlay *o, Picks *picks)
+int netting_complete(
+	Overlay *o, Picks *picks, bool (*must_wait)(void *asker, Place *place), void *asker)
 {
+	const Completion c = {.o = o, .picks = picks, .must_wait = must_wait, .asker = asker};
 	for (size_t i = 0; i < picks->count; i++) {
 		Place *place = picks->places[i];
 		if (place_is_continued(place)) {
 			if (add_above(picks, place) < 0)
 				return -ENOMEM;
-		} else if (add_leaver(o, picks, place) < 0 || add_comer(picks, place) < 0) {
+		} else if (add_leaver(&c, place) < 0 || add_comer(&c, place) < 0) {
 			return -ENOMEM;
 		}
 	}
@@ -358,6 +374,7 @@ static int put_by_exchange(Netting *n, Place *place)
 		.type = now->type,
 		.replaced = type_replaced(other),
 		.modified = now->modified,
+		.unclosed = now->unclosed,
 		.exchange = true};
 	if (tell(n, change, place, from) < 0)
 		return -ENOMEM;

@@ -22,8 +22,10 @@ int picks_add(Picks *picks, Place *place); /* 0, also where it is there already;
 void picks_clear(Picks *picks);
 
 /* Adds what must be told together with the picks or before them (the other end of a move, new or moved directories
- * above, what lay in a directory that is gone). Not needed where all that is dirty has been picked. 0 or -ENOMEM. */
-int netting_complete(Overlay *o, Picks *picks);
+ * above, what lay in a directory that is gone), but no file that `must_wait` names: whatever needs the name that it
+ * had is told without it. Not needed where all that is dirty has been picked. 0 or -ENOMEM. */
+int netting_complete(
+	Overlay *o, Picks *picks, bool (*must_wait)(void *asker, Place *place), void *asker);
 
 /* Appends the changes to `batch` and makes the tree before agree in all picked places. What is clean then is freed.
  * 0, or -ENOMEM: what was appended is told, the rest stays as it was. */

@@ -201,50 +201,52 @@ static bool is_at_work(const Settle *settle, Place *place)
 	}
 }
 
-static void plan_ask(Settle *settle, Place *place, double now)
+static void plan_ask(Settle *settle, Place *place)
 {
 	double step = moment;
 	if (place->now->unclosed != FILE_LEFT)
 		step = place->ask_step =
 			place->ask_step == 0 ? first_ask : fmin(place->ask_step * 2, longest_ask);
-	look_again(settle, place, earlier(now + step, place->give_up));
+	look_again(settle, place, earlier(settle->now + step, place->give_up));
 }
 
 /* A file that must be whole: has it still a writer? */
-static bool waits_for_writer(Settle *settle, Place *place, double now)
+static bool waits_for_writer(Settle *settle, Place *place)
 {
 	if (place->give_up == 0)
-		place->give_up = now + settle->options.complete;
-	if (now >= place->give_up || !is_at_work(settle, place))
+		place->give_up = settle->now + settle->options.complete;
+	if (settle->now >= place->give_up || !is_at_work(settle, place))
 		return false;
-	plan_ask(settle, place, now);
+	plan_ask(settle, place);
 	return true;
 }
 
 /* Any other: a save is one change, however short `settle` is, if it is closed before it has been quiet for a moment. */
-static bool waits_for_close(Settle *settle, Place *place, double now)
+static bool waits_for_close(Settle *settle, Place *place)
 {
 	double until = earlier(place->last + moment, place->first + settle->options.max_wait);
-	if (place->now->unclosed != FILE_OPEN || now >= until)
+	if (place->now->unclosed != FILE_OPEN || settle->now >= until)
 		return false;
 	look_again(settle, place, until);
 	return true;
 }
 
-static bool waits(Settle *settle, Place *place, double now)
+static bool waits(Settle *settle, Place *place)
 {
-	return settle->options.complete < 0 ? waits_for_close(settle, place, now)
-										: waits_for_writer(settle, place, now);
+	return settle->options.complete < 0 ? waits_for_close(settle, place)
+										: waits_for_writer(settle, place);
 }
 
-/* Due, but must it wait for its writer? Then it is parked. */
-static bool is_kept_back(Settle *settle, Place *place, double now)
+/* Due, or to be told with what is, but must it wait for its writer? Then it is parked. */
+static bool is_kept_back(Settle *settle, Place *place)
 {
 	Entry *entry = place->now;
+	if (place->state == PLACE_HELD)
+		return true;
 	if (entry == NULL || entry->unclosed == FILE_CLOSED ||
 		(entry->type != TYPE_FILE && entry->type != TYPE_UNKNOWN))
 		return false;
-	if (waits(settle, place, now)) {
+	if (waits(settle, place)) {
 		place_park(&settle->overlay, place, PLACE_HELD);
 		return true;
 	}
@@ -253,10 +255,10 @@ static bool is_kept_back(Settle *settle, Place *place, double now)
 }
 
 /* Looks again at what is held; what has become whole waits no longer. */
-static void look_at_held(Settle *settle, double now)
+static void look_at_held(Settle *settle)
 {
 	Overlay *o = &settle->overlay;
-	if (now < settle->next_ask)
+	if (settle->now < settle->next_ask)
 		return;
 	settle->next_ask = INFINITY;
 	for (List *link = o->parked.next, *next; link != &o->parked; link = next) {
@@ -264,9 +266,9 @@ static void look_at_held(Settle *settle, double now)
 		next = link->next;
 		if (place->state != PLACE_HELD)
 			continue;
-		if (now < place->ask_at) {
+		if (settle->now < place->ask_at) {
 			settle->next_ask = earlier(settle->next_ask, place->ask_at);
-		} else if (!waits(settle, place, now)) {
+		} else if (!waits(settle, place)) {
 			place->now->unclosed = FILE_CLOSED;
 			place_unpark(o, place, -INFINITY, -INFINITY);
 			settle->ripe = true;
@@ -277,36 +279,33 @@ static void look_at_held(Settle *settle, double now)
 /* --- taking ------------------------------------------------------------------------------------------------------ */
 
 /* An origin is told with the place that its entry moved to: when that is due, and not before it is whole. */
-static bool is_told_elsewhere(Settle *settle, const Place *place, double now)
+static bool is_told_elsewhere(Settle *settle, const Place *place)
 {
 	if (!place_is_origin(place) || place->was->now->picked)
 		return false;
-	Place *target = place->was->now;
-	if (settle->options.each || target->state == PLACE_HELD)
-		return true;
-	return is_kept_back(settle, target, now);
+	return settle->options.each || is_kept_back(settle, place->was->now);
 }
 
-static int pick(Settle *settle, Picks *picks, Place *place, double now)
+static int pick(Settle *settle, Picks *picks, Place *place)
 {
-	if (place->picked || is_kept_back(settle, place, now))
+	if (place->picked || is_kept_back(settle, place))
 		return 0;
-	if (is_told_elsewhere(settle, place, now)) {
+	if (is_told_elsewhere(settle, place)) {
 		place_park(&settle->overlay, place, PLACE_ORIGIN);
 		return 0;
 	}
 	return picks_add(picks, place);
 }
 
-static int pick_list(Settle *settle, Picks *picks, double now, bool by_last)
+static int pick_list(Settle *settle, Picks *picks, bool by_last)
 {
 	const Overlay *o = &settle->overlay;
 	const List *head = by_last ? &o->by_last : &o->by_first;
 	for (List *link = head->next, *last = link->prev; link != head; link = last->next) {
 		Place *place = by_last ? list_item(link, Place, by_last) : list_item(link, Place, by_first);
-		if (settle->options.each && now < place_deadline(settle, place))
+		if (settle->options.each && settle->now < place_deadline(settle, place))
 			return 0;
-		if (pick(settle, picks, place, now) < 0)
+		if (pick(settle, picks, place) < 0)
 			return -ENOMEM;
 		if (last->next == link) /* it has not been parked */
 			last = link;
@@ -314,13 +313,13 @@ static int pick_list(Settle *settle, Picks *picks, double now, bool by_last)
 	return 0;
 }
 
-static int pick_due(Settle *settle, Picks *picks, double now)
+static int pick_due(Settle *settle, Picks *picks)
 {
-	if (!settle->options.each && now < window_deadline(settle))
+	if (!settle->options.each && settle->now < window_deadline(settle))
 		return 0;
-	if (pick_list(settle, picks, now, false) < 0)
+	if (pick_list(settle, picks, false) < 0)
 		return -ENOMEM;
-	return settle->options.each ? pick_list(settle, picks, now, true) : 0;
+	return settle->options.each ? pick_list(settle, picks, true) : 0;
 }
 
 /* What nobody asked for is told to the tree before all the same. */
@@ -334,11 +333,17 @@ static int drop_unwanted(const Settle *settle, Batch *batch, size_t first)
 	return (int)(kept - first);
 }
 
+static bool waits_alone(void *settle, Place *place)
+{
+	return is_kept_back(settle, place);
+}
+
 static int tell(Settle *settle, Picks *picks, Batch *batch)
 {
-	int error =
-		settle->overlay.dirty > picks->count ? netting_complete(&settle->overlay, picks) : 0;
-	return error == 0 ? netting_tell(&settle->overlay, picks, batch) : error;
+	Overlay *o = &settle->overlay;
+	if (o->dirty > picks->count && netting_complete(o, picks, waits_alone, settle) < 0)
+		return -ENOMEM;
+	return netting_tell(o, picks, batch);
 }
 
 /* All is told or held: the window closes. */
@@ -353,9 +358,10 @@ int settle_take(Settle *settle, double now, Batch *batch)
 	Picks picks = {0};
 	size_t first = batch->count;
 	batch->root = 0;
-	look_at_held(settle, now);
+	settle->now = now;
+	look_at_held(settle);
 	bool due = settle->options.each || now >= window_deadline(settle);
-	int error = pick_due(settle, &picks, now);
+	int error = pick_due(settle, &picks);
 	if (error == 0 && picks.count > 0)
 		error = tell(settle, &picks, batch);
 	picks_clear(&picks);

@@ -57,10 +57,10 @@ typedef struct SettleEvent {
 typedef struct Settle {
 	Overlay overlay;
 	SettleOptions options;
-	double opened,
-		last; /* the window: first and last event; opened is INFINITY while nothing happened */
-	double next_ask; /* when something held wants to be looked at, or earlier; INFINITY never */
-	bool ripe;       /* something was put back that has had its time */
+	double opened, last; /* the window: first and last event; opened INFINITY: nothing happened */
+	double now;          /* the time of the take under way */
+	double next_ask;     /* when something held wants to be looked at, or earlier; INFINITY never */
+	bool ripe;           /* something was put back that has had its time */
 } Settle;
 
 void settle_init(Settle *settle, const SettleOptions *options);
