@@ -84,6 +84,38 @@ describe("filter", function()
       watcher:close()
    end)
 
+   -- Their trees were freed under the step that asks the filter.
+   it("may let go of other watchers, alone or together in a tree, and leave some to be collected", function()
+      local folder, watchers, closed = helper.folder(), {}, 0
+      local function let_go(asked)
+         for i = 1, asked > 0 and 12 or 0 do
+            if i ~= asked and watchers[i] then
+               closed = closed + 1
+               if closed % 2 == 0 then watchers[i]:close() end
+               watchers[i] = nil
+               if closed % 3 == 0 then break end
+            end
+         end
+         collectgarbage()
+      end
+      for round = 1, 10 do
+         local working = false
+         for i = 1, 12 do
+            watchers[i] = assert(moonwatch.watch(folder, i % 3 == 0 and { match = "*" .. i }
+               or { filter = function() let_go(working and i or 0) end }))
+         end
+         helper.write(("%s/%d/a/b/f"):format(folder, round), "x")
+         helper.write(("%s/%d/c/f"):format(folder, round), "x")
+         working = true
+         moonwatch.step(0)
+         local _, last = next(watchers)
+         assert.equal(8, #words(last))
+         last:close()
+         watchers = {}
+      end
+      assert.equal(110, closed)
+   end)
+
    it("must be a function", function()
       local ok, message = pcall(function() moonwatch.watch(".", { filter = "*.c" }) end)
       assert.is_false(ok)

@@ -104,6 +104,15 @@ describe("remove", function()
       assert.is_false(watcher:remove(folder .. "/no"))
       assert.is_false(watcher:remove("/proc"))
    end)
+
+   -- Every root was taken for one below it.
+   it("is false for what is no path, and takes no root with it", function()
+      local folder = helper.folder()
+      local watcher <close> = assert(moonwatch.watch(folder))
+      assert.is_false(watcher:remove "")
+      assert.is_false(watcher:remove(("x"):rep(5000)))
+      assert.same({ folder }, watcher:roots())
+   end)
 end)
 
 describe("roots one inside the other", function()
@@ -234,6 +243,7 @@ describe("rescan", function()
       local watcher <close> = assert(moonwatch.watch(helper.folder()))
       local ok, message, code = watcher:rescan("/proc")
       assert.same({ nil, "/proc: below no root of the watcher", moonwatch.errno.ENOENT }, { ok, message, code })
+      assert.equal("/proc/\\n: below no root of the watcher", (select(2, watcher:rescan "/proc/\n")))
    end)
 
    it("looks at polled parts at once", function()

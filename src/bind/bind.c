@@ -145,18 +145,19 @@ void bind_pushescaped(lua_State *L, const char *bytes, size_t length)
 	luaL_pushresultsize(&buffer, escape_write(room, bytes, length));
 }
 
-int bind_fail(lua_State *L, const char *subject, int error)
+int bind_fail_because(lua_State *L, const char *subject, int error, const char *reason)
 {
 	lua_pushnil(L);
-	if (subject == NULL) {
-		lua_pushstring(L, strerror(error));
-	} else {
-		bind_pushescaped(L, subject, strlen(subject));
-		lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), strerror(error));
-		lua_remove(L, -2);
-	}
+	bind_pushescaped(L, subject, strlen(subject));
+	lua_pushfstring(L, "%s: %s", lua_tostring(L, -1), reason);
+	lua_remove(L, -2);
 	lua_pushinteger(L, error);
 	return 3;
+}
+
+int bind_fail(lua_State *L, const char *subject, int error)
+{
+	return bind_fail_because(L, subject, error, strerror(error));
 }
 
 int bind_failf(lua_State *L, int error, const char *format, ...)

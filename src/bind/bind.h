@@ -37,8 +37,10 @@ Loop *bind_loop_of(Bind *bind);
 
 /* --- failures ------------------------------------------------------------------------------------------------- */
 
-/* Pushes nil, "SUBJECT: strerror", errno and returns 3. `subject` may be NULL. error is positive. */
+/* Pushes nil, "SUBJECT: strerror", errno and returns 3; the subject is escaped. error is positive. */
 int bind_fail(lua_State *L, const char *subject, int error);
+/* The same with other words than the system's. */
+int bind_fail_because(lua_State *L, const char *subject, int error, const char *reason);
 int bind_failf(lua_State *L, int error, const char *format,
 	...);                       /* the whole message given, escaped by the caller */
 int bind_timeout(lua_State *L); /* nil, "timeout", ETIMEDOUT */

@@ -556,8 +556,7 @@ static int add_failed(lua_State *L, const char *path, int error)
 	if (error != ENOSPC)
 		return bind_fail(L, path, error);
 	limits_explain(text, sizeof text, LIMIT_USER_WATCHES, 1);
-	bind_pushescaped(L, path, strlen(path));
-	return bind_failf(L, ENOSPC, "%s: %s", lua_tostring(L, -1), text);
+	return bind_fail_because(L, path, ENOSPC, text);
 }
 
 static void check_handler(lua_State *L)

@@ -221,7 +221,7 @@ static int l_listen(lua_State *L)
 		return 1;
 	socket_close(&listener->place);
 	int results = error == -EPERM
-		? bind_failf(L, EPERM, "%s: others may write to that folder", path)
+		? bind_fail_because(L, path, EPERM, "others may write to that folder")
 		: bind_fail(L, path, -error);
 	if (holder == 0)
 		return results;

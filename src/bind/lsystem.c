@@ -144,7 +144,7 @@ static int l_become(lua_State *L)
 	User user;
 	int error = user_find(&user, name);
 	if (error == -ENOENT)
-		return bind_failf(L, ENOENT, "%s: no such user or group", name);
+		return bind_fail_because(L, name, ENOENT, "no such user or group");
 	if (error < 0)
 		return bind_fail(L, name, -error);
 	if (!user_is_current(&user))

@@ -379,7 +379,7 @@ static bool is_over_limit(const Tree *tree)
 static int fail_over_limit(lua_State *L, const Tree *tree)
 {
 	push_limit(L, tree);
-	return bind_failf(L, ENOSPC, "%s: %s", tree->roots[0]->given->bytes, lua_tostring(L, -1));
+	return bind_fail_because(L, tree->roots[0]->given->bytes, ENOSPC, lua_tostring(L, -1));
 }
 
 static int take_ready(lua_State *L, Source *source)

@@ -186,7 +186,7 @@ static int l_add(lua_State *L)
 		free(text.head);
 	}
 	if (error == -EOPNOTSUPP)
-		return bind_failf(L, EOPNOTSUPP, "%s: %s", given, watcher_reason(EOPNOTSUPP));
+		return bind_fail_because(L, given, EOPNOTSUPP, watcher_reason(EOPNOTSUPP));
 	if (error < 0)
 		return bind_fail(L, given, -error);
 	watcher->looking = true;
@@ -446,15 +446,15 @@ static int l_remove(lua_State *L)
 		return bind_closed(L);
 	watcher_refuse_shared(L, watcher, "remove");
 	ask(watcher, path, &answer);
-	Root *root = answer.spot.root;
-	const char *key = answer.paths.key;
-	if (root != NULL && answer.spot.rel[0] == '\0')
-		key = root->key->bytes;
-	char *copy = lua_newuserdatauv(L, strlen(key) + 1, 0);
-	strcpy(copy, key);
-	bool removed = remove_roots(&watcher->watch, copy);
+	char *key = answer.paths.key;
+	if (key[0] == '\0') { /* no path: empty, or longer than one can be */
+		lua_pushboolean(L, false);
+		return 1;
+	}
+	if (answer.spot.root != NULL && answer.spot.rel[0] == '\0')
+		strcpy(key, answer.spot.root->key->bytes);
+	bool removed = remove_roots(&watcher->watch, key);
 	bool watched = removed || answer.verdict.shown || answer.verdict.entered;
-	strcpy(answer.paths.key, copy);
 	int error = watched ? prune(watcher, &answer.paths) : 0;
 	watch_stir(&watcher->watch);
 	if (error < 0)
@@ -479,10 +479,10 @@ static void rescan_all(Tree *tree)
 static int l_rescan(lua_State *L)
 {
 	Watcher *watcher = watcher_check(L);
-	Tree *tree = watcher->watch.tree;
 	double timeout = bind_opttimeout(L, 3);
 	if (watcher->watch.shared == NULL)
 		return bind_closed(L);
+	Tree *tree = watcher->watch.tree;
 	if (lua_isnoneornil(L, 2)) {
 		rescan_all(tree);
 	} else {
@@ -490,7 +490,7 @@ static int l_rescan(lua_State *L)
 		Spot spot;
 		const char *path = bind_checkpath(L, 2, NULL);
 		if (!find_spot(watcher, path, &paths, &spot))
-			return bind_failf(L, ENOENT, "%s: below no root of the watcher", path);
+			return bind_fail_because(L, path, ENOENT, "below no root of the watcher");
 		tree_doubt_root(spot.root);
 		bool exact = spot.rel[spot.at] == '\0';
 		if (spot.dir != NULL)

@@ -22,6 +22,7 @@ struct Shared {
 	List fans;     /* trees that may have several watches */
 	bool stale;    /* some of them are */
 	bool stepping;
+	bool abandoned;  /* there are trees to be closed after the step */
 	bool telling;    /* owners are told: not to be freed now */
 	LoopIo io;       /* stopped while a steady stream is read by time */
 	LoopTimer pacer; /* started while io is stopped */
@@ -56,6 +57,11 @@ static Tree *busy_of(List *link)
 	return list_item(link, Tree, busy);
 }
 
+static Fan *fan_of(List *link)
+{
+	return list_item(link, Fan, link);
+}
+
 /* A thousand trees in which nothing happens cost nothing. */
 static bool work(Shared *shared, double until)
 {
@@ -77,9 +83,35 @@ static void tidy(Shared *shared)
 		return;
 	shared->stale = false;
 	for (List *link = shared->fans.next; link != &shared->fans; link = link->next) {
-		Fan *fan = list_item(link, Fan, link);
+		Fan *fan = fan_of(link);
 		if (fan->stale)
 			fan_tidy(fan);
+	}
+}
+
+/* Nobody looks at this tree any more. A filter, which is asked in the midst of a step, may let go of other watchers: what
+ * they had lives on to its end, and tells nobody. The owner of the sink marks it. */
+static void close_tree(Shared *shared, Tree *tree)
+{
+	if (!shared->stepping) {
+		tree_close(tree);
+		return;
+	}
+	tree_hand_over(tree, (TreeSink){.owner = shared});
+	shared->abandoned = true;
+}
+
+static void close_abandoned(Shared *shared)
+{
+	List *trees = &shared->hub->trees;
+	if (!shared->abandoned)
+		return;
+	shared->abandoned = false;
+	for (List *link = trees->next, *next; link != trees; link = next) {
+		Tree *tree = tree_of(link);
+		next = link->next;
+		if (tree->sink.owner == shared)
+			tree_close(tree);
 	}
 }
 
@@ -141,6 +173,7 @@ static void step(Shared *shared)
 	} while (more && now < until);
 	repair(shared);
 	shared->stepping = false;
+	close_abandoned(shared);
 	if (more) {
 		loop_job_start(shared->loop, &shared->job);
 	} else {
@@ -363,14 +396,15 @@ int watch_open(Watch *watch, Loop *loop, const TreeOptions *tree, const ViewOpti
 static void leave_tree(Watch *watch)
 {
 	Shared *shared = watch->shared;
-	Fan *fan = watch->fan;
-	if (fan == NULL) {
-		tree_close(watch->tree);
-		return;
+	if (watch->fan != NULL) {
+		shared->stale = true;
+		loop_job_start(shared->loop, &shared->job);
+		Tree *tree = fan_leave(watch->fan, &watch->view);
+		if (tree != NULL)
+			close_tree(shared, tree);
+	} else {
+		close_tree(shared, watch->tree);
 	}
-	shared->stale = true;
-	loop_job_start(shared->loop, &shared->job);
-	fan_leave(fan, &watch->view);
 }
 
 void watch_close(Watch *watch)
@@ -414,7 +448,7 @@ WatchMark watch_mark(Watch *watch)
 static Fan *find_fan(const Shared *shared, const View *view)
 {
 	for (List *link = shared->fans.next; link != &shared->fans; link = link->next) {
-		Fan *fan = list_item(link, Fan, link);
+		Fan *fan = fan_of(link);
 		if (fan_fits(fan, view))
 			return fan;
 	}

@@ -199,17 +199,19 @@ void fan_join(Fan *fan, View *view)
 	prune_all(fan);
 }
 
-void fan_leave(Fan *fan, View *view)
+Tree *fan_leave(Fan *fan, View *view)
 {
+	Tree *tree = fan->tree;
 	list_remove(&view->link);
 	fan->stale = true;
 	if (!list_empty(&fan->views))
-		return;
+		return NULL;
+	tree_hand_over(tree, (TreeSink){0});
 	list_remove(&fan->link);
-	tree_close(fan->tree);
 	border_clear(&fan->paths);
 	border_clear(&fan->old_paths);
 	free(fan);
+	return tree;
 }
 
 void fan_tidy(Fan *fan)

@@ -28,8 +28,9 @@ Fan *fan_new(View *view);
 bool fan_fits(const Fan *fan, const View *view);
 /* In place of the tree that it has alone, which is closed. */
 void fan_join(Fan *fan, View *view);
-/* The view is not of the tree any more. With the last one the tree and the fan are gone, which leaves its owner's list. */
-void fan_leave(Fan *fan, View *view);
+/* The view is not of the tree any more. With the last one the fan is gone, which leaves its owner's list, and the tree is
+ * returned: to be closed by the caller. Else NULL. */
+Tree *fan_leave(Fan *fan, View *view);
 /* Forgets what nobody looks into any more. */
 void fan_tidy(Fan *fan);
 
