@@ -59,17 +59,18 @@ local function earlier(a, b)
    return a or b
 end
 
+-- However late the machine lets us look, what is due by then comes before the end of the time.
 local function next_batch(watcher, options, deadline)
+   local message, code
    while true do
       local gather = gatherer_of(watcher, options)
       gather_events(watcher, gather, 0)
       local now = core.now()
       local due = gather:take(now)
       if due then return batch.new(due) end
+      if code and (code ~= core.errno.ETIMEDOUT or (deadline and now >= deadline)) then return nil, message, code end
       local wake = earlier(gather:deadline(), deadline)
-      local message, code = gather_events(watcher, gather, wake and math.max(0, wake - now))
-      local is_over = code == core.errno.ETIMEDOUT and deadline and core.now() >= deadline
-      if is_over or (code and code ~= core.errno.ETIMEDOUT) then return nil, message, code end
+      message, code = gather_events(watcher, gather, wake and math.max(0, wake - now))
    end
 end
 

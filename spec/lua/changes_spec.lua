@@ -107,6 +107,19 @@ describe("watcher:changes", function()
       watcher:close()
    end)
 
+   it("gives what is due though the loop stood still until the time was over", function()
+      folder = helper.folder()
+      watcher = assert(moonwatch.watch(folder))
+      sh(folder, "echo >a")
+      assert(watcher:sync(10))
+      moonwatch.spawn(function()
+         local stop = moonwatch.now() + 0.4
+         repeat until moonwatch.now() > stop
+      end)
+      assert.equal("create a", words((watcher:changes { settle = 0.1, timeout = 0.2 }())))
+      watcher:close()
+   end)
+
    it("says why it ended", function()
       watcher = assert(moonwatch.watch(helper.folder()))
       local changes = watcher:changes { timeout = 0.01 }
