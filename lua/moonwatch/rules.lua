@@ -103,12 +103,31 @@ end
 
 -- Scripts --------------------------------------------------------------------------------------------------------
 
--- spawn of scripts: what a job spawns is the job's; any other task ends with the set.
+-- (name, fn, ...) as it is, (fn, ...) with the name it would get.
+local function named(fn, ...)
+   if type(fn) ~= "function" then
+      return fn, ...
+   end
+   local info = debug.getinfo(fn, "S")
+   return ("%s:%d"):format(info.short_src, info.linedefined), fn, ...
+end
+
+-- spawn of scripts: what a job spawns is the job's; any other task ends with the set. Neither may compute for ever.
 local function spawn_for(set)
    local moonwatch = require "moonwatch"
    local world = require "moonwatch.rule.world"
+   local function guarded(fn, ...)
+      budget.arm(budget.guard(coroutine.running(), moonwatch, set.options.budget))
+      return fn(...)
+   end
+   local function spawn(name, fn, ...)
+      if type(fn) ~= "function" then
+         return moonwatch.spawn(name, fn)
+      end
+      return moonwatch.spawn(name, guarded, fn, ...)
+   end
    return function(...)
-      local task = moonwatch.spawn(...)
+      local task = spawn(named(...))
       if not world.in_job() then
          set.tasks = set.tasks or setmetatable({}, { __mode = "k" })
          set.tasks[task] = true

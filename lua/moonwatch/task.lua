@@ -16,6 +16,21 @@ task.coroutine = {}
 for name, value in pairs(coroutine) do task.coroutine[name] = value end
 for name, value in pairs(core.coroutine) do task.coroutine[name] = value end
 
+-- A hook is for one coroutine alone: a generator gets that of its maker, so that it can be stopped where that one can.
+local function hooked(make)
+   return function(fn)
+      local hook, mask, count = debug.gethook()
+      if not hook or type(fn) ~= "function" then return make(fn) end
+      return make(function(...)
+         debug.sethook(hook, mask, count)
+         return fn(...)
+      end)
+   end
+end
+
+task.coroutine.create = hooked(core.coroutine.create)
+task.coroutine.wrap = hooked(core.coroutine.wrap)
+
 -- Scopes --------------------------------------------------------------------------------------------------------------
 
 -- Held in a <close> variable: no child outlives the function that waits for it, be that left by an error or a cancel.

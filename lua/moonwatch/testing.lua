@@ -105,6 +105,7 @@ local function engine_world(world)
       settle = world.settle,
       pattern = world.patterns,
       log = world.log,
+      ask = action.ask,
       exists = function(path) return world.tree[path] ~= nil end,
       is_behind = function() return false end,
       rearm = function() end,

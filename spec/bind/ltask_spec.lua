@@ -76,6 +76,17 @@ describe("a task", function()
       assert.same({}, errors)
    end)
 
+   it("is told of with its traceback though its error has no text", function()
+      local traceback
+      local before = moonwatch.on_error(function(_, text) traceback = text end)
+      moonwatch.run(function()
+         moonwatch.spawn("nasty", function() error(setmetatable({}, { __tostring = function() error "no" end })) end)
+         moonwatch.sleep(0)
+      end)
+      moonwatch.on_error(before)
+      assert.matches("^%(error object is a table value%)\nstack traceback:\n.*ltask_spec", traceback)
+   end)
+
    it("that fails and is joined by nobody is told to on_error once; the loop goes on", function()
       local after
       local errors = told(function()

@@ -279,6 +279,66 @@ describe("rules on a real tree", function()
       end, { budget = 0.2 })
    end)
 
+   it("stop what computes for ever wherever the script is asked, generators too", function()
+      with_rules(function(set, dir, lines)
+         local function hog()
+            while true do
+               pcall(moonwatch.coroutine.wrap(function()
+                  while true do pcall(function() while true do end end) end
+               end))
+            end
+         end
+         local function declare(name, keys)
+            keys.watch, keys.settle = dir .. "/in", 0.01
+            set:declare(name, keys)
+         end
+         declare("filter", { run = { "true" }, filter = hog })
+         declare("key", { each = { "true" }, key = hog })
+         declare("when", { run = { "false" }, retry = { times = 1, when = hog } })
+         declare("stdout", { run = { "echo" }, stdout = hog })
+         declare("on_failure", { run = { "false" }, on_failure = hog })
+         started(set)
+         helper.write(dir .. "/in/a", "x")
+         assert.is_true(set:idle(60))
+         local told = {}
+         for _, line in ipairs(errors_in(lines)) do
+            local name = line:match "^error (%S+): .-neither waited nor returned for 0.2 s\nstack traceback:\n\t"
+            told[#told + 1] = name
+         end
+         table.sort(told)
+         assert.same({ "filter", "key", "on_failure", "stdout", "when" }, told)
+      end, { budget = 0.2 })
+   end)
+
+   it("tell errors of whatever kind wherever the script is asked, and go on", function()
+      with_rules(function(set, dir, lines)
+         local nasty = setmetatable({}, { __tostring = function() error "no text" end })
+         local function fail() error(nasty) end
+         local ran = {}
+         local function declare(name, keys)
+            keys.watch, keys.settle = dir .. "/in", 0.01
+            set:declare(name, keys)
+         end
+         declare("filter", { run = function() ran.filter = true end, filter = fail })
+         declare("key", { each = function() ran.key = true end, key = fail })
+         declare("when", { run = { "false" }, retry = { times = 1, when = fail } })
+         declare("stdout", { run = { "echo" }, stdout = fail })
+         declare("result", { run = function() return setmetatable({}, { __index = fail }) end })
+         declare("last", { run = function() ran.last = true end })
+         started(set)
+         helper.write(dir .. "/in/a", "x")
+         assert.is_true(set:idle(10))
+         assert.same({ filter = true, key = true, last = true }, ran)
+         local told = {}
+         for _, line in ipairs(errors_in(lines)) do
+            local name = line:match "^error (%S+): .-%(error is a table: without text%)\nstack traceback:\n\t"
+            told[#told + 1] = name
+         end
+         table.sort(told)
+         assert.same({ "filter", "key", "result", "stdout", "when" }, told)
+      end)
+   end)
+
    it("keep a service running, restart it on a change, end it with the set", function()
       with_rules(function(set, dir)
          set:declare("s", { watch = dir .. "/in", settle = 0.01, retry = { delay = 0.05 },

@@ -89,11 +89,13 @@ static int l_limit_memory(lua_State *L)
 	return 0;
 }
 
-/* strict_memory(on): the running task is in a function of a script, which has no use of the reserve */
+/* strict_memory(on) -> as it was: the running task is in a function of a script, which has no use of the reserve */
 static int l_strict_memory(lua_State *L)
 {
-	bind_get(L)->strict = lua_toboolean(L, 1);
-	return 0;
+	Bind *bind = bind_get(L);
+	lua_pushboolean(L, bind->strict);
+	bind->strict = lua_toboolean(L, 1);
+	return 1;
 }
 
 /* memory() -> bytes in use, the limit, how often it was refused; nil without a limit */

@@ -64,11 +64,12 @@ static void task_end(lua_State *L, Task *task, TaskState state)
 		bind_release(L, task);
 }
 
+/* (coroutine, error, may its __tostring be asked) */
 static int traceback(lua_State *L)
 {
 	lua_State *co = lua_touserdata(L, 1);
 	const char *message = lua_tostring(L, 2);
-	if (message == NULL && luaL_callmeta(L, 2, "__tostring"))
+	if (message == NULL && lua_toboolean(L, 3) && luaL_callmeta(L, 2, "__tostring"))
 		message = lua_tostring(L, -1);
 	if (message == NULL)
 		message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 2));
@@ -79,13 +80,16 @@ static int traceback(lua_State *L)
 /* Pushes the traceback of a coroutine that has failed with the value on the top of the stack; nil out of memory. */
 static void push_traceback(lua_State *L, lua_State *co)
 {
-	lua_pushcfunction(L, traceback);
-	lua_pushlightuserdata(L, co);
-	lua_pushvalue(L, -3);
-	if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
+	for (int asks = 1; asks >= 0; asks--) { /* a __tostring may fail, too */
+		lua_pushcfunction(L, traceback);
+		lua_pushlightuserdata(L, co);
+		lua_pushvalue(L, -3);
+		lua_pushboolean(L, asks);
+		if (lua_pcall(L, 3, 1, 0) == LUA_OK)
+			return;
 		lua_pop(L, 1);
-		lua_pushnil(L);
 	}
+	lua_pushnil(L);
 }
 
 /* First the traceback, then the <close> variables: the other way round the one is empty and the others stay open.

@@ -58,24 +58,39 @@ local function script_error(problem)
    }
 end
 
--- action.in_script, where the host has set it for its memory limit, is told true when a script's function is called and
--- false afterwards.
-local function conclude(ok, ...)
+-- action.in_script, where the host has set it for its memory limit, is told true when a script's function is called, and
+-- afterwards what held before.
+local function conclude(before, ...)
    if action.in_script then
-      action.in_script(false)
+      action.in_script(before)
    end
-   if ok then
-      return judge(...)
-   end
-   return script_error((...))
+   return ...
+end
+
+local function protected(fn, ...)
+   local before = action.in_script and action.in_script(true)
+   return conclude(before, xpcall(fn, explain_error, ...))
+end
+
+-- What the function has given is looked at under the same protection: it may have metamethods.
+local function judged(fn, ...)
+   return judge(fn(...))
 end
 
 -- Calls the script's function; its errors are an outcome.
 local function call(fn, ...)
-   if action.in_script then
-      action.in_script(true)
+   local ok, outcome = protected(judged, fn, ...)
+   return ok and outcome or script_error(outcome)
+end
+
+-- Asks a function of the script that is no run of its own (key, filter, retry.when, a line of output): true and what it
+-- gives; false and the error with its traceback.
+function action.ask(fn, ...)
+   local ok, value = protected(fn, ...)
+   if ok then
+      return true, value
    end
-   return conclude(xpcall(fn, explain_error, ...))
+   return false, script_error(value).traceback
 end
 
 -- What a job knows of itself.
@@ -103,7 +118,7 @@ function action.reason(result)
    elseif result.signal then
       return "ended by " .. tostring(result.signal)
    end
-   return "exit code " .. tostring(result.code)
+   return result.code == nil and "failed" or "exit code " .. tostring(result.code)
 end
 
 local function environment(run)
@@ -153,9 +168,9 @@ local function output(run, kind)
       return choice
    end
    return function(line)
-      local ok, problem = xpcall(choice, explain_error, line)
+      local ok, problem = run.runtime.world.ask(choice, line)
       if not ok then
-         log.error("%s: %s: %s", run.name, kind, script_error(problem).traceback)
+         log.error("%s: %s: %s", run.name, kind, problem)
       end
    end
 end
@@ -237,9 +252,9 @@ local function ask_again(run, outcome)
    if outcome.ok or run.stopped or not (retry and retry.when) then
       return
    end
-   local ok, again = pcall(retry.when, outcome.result or { ok = false, err = outcome.err })
+   local ok, again = action.ask(retry.when, outcome.result or { ok = false, err = outcome.err })
    if not ok then
-      run.runtime.world.log.error("%s: retry.when: %s", run.name, describe(again))
+      run.runtime.world.log.error("%s: retry.when: %s", run.name, again)
    end
    outcome.again = ok and again and true or false
 end

@@ -9,21 +9,22 @@
 
 local budget = {}
 
-local INSTRUCTIONS = 1000000
+local INSTRUCTIONS = 10000 -- few enough to look in time where each of them is a long call of C
 
 -- How many instructions until the error is raised again: from few enough to hit a loop around a pcall, each time another
 -- number, and never so few that the handler of our own could not take the hook away.
 local FEWEST, MOST = 3, 97
 
-local function overdrawn(thread, guard)
+-- Of whatever coroutine runs: a generator of the script has the hook of the task that has made it (task.lua).
+local function overdrawn(guard)
    local message = ("neither waited nor returned for %g s"):format(guard.seconds)
    local instructions = FEWEST
    local function again()
       instructions = instructions < MOST and instructions + 1 or FEWEST
-      debug.sethook(thread, again, "", instructions)
+      debug.sethook(again, "", instructions)
       error(message, 2)
    end
-   debug.sethook(thread, again, "", instructions)
+   debug.sethook(again, "", instructions)
    error(message, 3)
 end
 
@@ -36,7 +37,7 @@ function budget.guard(thread, moonwatch, seconds)
          guard.since = now
          moonwatch.spawn("time budget", function() guard.since = nil end)
       elseif now - guard.since > seconds then
-         overdrawn(thread, guard)
+         overdrawn(guard)
       end
    end
    return guard
@@ -50,6 +51,22 @@ end
 
 function budget.disarm(guard)
    debug.sethook(guard.thread)
+end
+
+local function disarmed(guard, ...)
+   budget.disarm(guard)
+   return ...
+end
+
+-- Calls a function that raises nothing, guarded in the coroutine that calls; where that is guarded already, by that.
+function budget.call(moonwatch, seconds, fn, ...)
+   local thread = coroutine.running()
+   if debug.gethook(thread) then
+      return fn(...)
+   end
+   local guard = budget.guard(thread, moonwatch, seconds)
+   budget.arm(guard)
+   return disarmed(guard, fn(...))
 end
 
 return budget

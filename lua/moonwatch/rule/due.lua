@@ -224,11 +224,11 @@ function due:key_of(change)
    if not self.spec.key then
       return change.path
    end
-   local ok, key = pcall(self.spec.key, change)
+   local ok, key = self.world.ask(self.spec.key, change)
    if ok and key ~= nil and key == key then
       return key
    end
-   self.world.log.error("%s: key: %s", self.spec.name, ok and "the function gave no key" or tostring(key))
+   self.world.log.error("%s: key: %s", self.spec.name, ok and "the function gave no key" or key)
    return change.path
 end
 

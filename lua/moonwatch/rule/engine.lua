@@ -12,6 +12,7 @@
 --   exists(path)           is there such an entry
 --   kind(path)             "file", "directory", ...; nil where there is none
 --   find(runtime, reason)  calls runtime:feed_found with events for what is there now, at once or later
+--   ask(fn, ...)           calls a function of the script that is no run: true and its value, or false and the error
 --   rearm(time)            the earliest deadline is now this; call engine:tick() then
 --   log                    debug, info, warn, error
 --   on_end()               something may have become idle

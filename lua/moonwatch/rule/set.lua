@@ -80,11 +80,16 @@ function methods:idle(timeout)
    return inside.set.world.idle(runtime, timeout)
 end
 
+-- What a function has given as a code may be anything.
+local function plain(value)
+   return (type(value) == "number" or type(value) == "string") and value or nil
+end
+
 -- The last run as a plain table.
 local function last_of(last)
    return last and {
       ok = last.ok, err = last.err, seconds = last.seconds, wall = last.wall, reason = last.reason, try = last.try,
-      changes = last.changes, code = last.result and last.result.code, signal = last.result and last.result.signal,
+      changes = last.changes, code = last.result and plain(last.result.code), signal = last.result and plain(last.result.signal),
    }
 end
 

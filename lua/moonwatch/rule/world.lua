@@ -93,8 +93,21 @@ local function read(place)
    end
 end
 
-local function watch_options(spec)
+-- The script's filter, with its errors in the log: then the entry is kept.
+local function filter_of(self, spec)
+   local filter = spec.watch_options.filter
+   return filter and function(...)
+      local ok, verdict = self.ask(filter, ...)
+      if not ok then
+         self.log.error("%s: filter: %s", spec.name, verdict)
+      end
+      return not ok or verdict
+   end
+end
+
+local function watch_options(self, spec)
    local options = declare.copy(spec.watch_options)
+   options.filter = filter_of(self, spec)
    options.events = { table.unpack(EVENTS) }
    if spec.ops.attrib then
       options.events[#options.events + 1] = "attrib"
@@ -108,7 +121,7 @@ local function watch(moonwatch, self, runtime, is_muted)
    if spec.next_time then
       return true
    end
-   local options = watch_options(spec)
+   local options = watch_options(self, spec)
    options.initial = spec.start and spec.each and not is_muted
    local watcher, message, errno = watch_together(spec.watch, options)
    if not watcher then
@@ -170,13 +183,13 @@ local function flush_run(moonwatch, runtime)
 end
 
 -- What is there now: told by a second watcher that ends when it is ready. At the start the reader has it already.
-local function find(moonwatch, runtime, reason)
+local function find(moonwatch, self, runtime, reason)
    if reason == "start" and runtime.place.is_initial then
       return
    end
    runtime.finding = true
    moonwatch.spawn("rule " .. runtime.spec.name .. ", looking", function()
-      local options = watch_options(runtime.spec)
+      local options = watch_options(self, runtime.spec)
       options.initial = true
       local watcher <close>, message = watch_together(runtime.spec.watch, options)
       if not watcher then
@@ -419,7 +432,7 @@ function world.new(options)
       exists = function(path) return core.kind(path) ~= nil end,
       kind = core.kind, is_behind = is_behind,
    }
-   function self.find(runtime, reason) find(moonwatch, runtime, reason) end
+   function self.find(runtime, reason) find(moonwatch, self, runtime, reason) end
    local disarm
    self.rearm, disarm = new_alarm(moonwatch, self)
    function self.watch(runtime, is_muted) return watch(moonwatch, self, runtime, is_muted) end
@@ -429,6 +442,7 @@ function world.new(options)
    function self.all_ended(runtimes, timeout) return all_ended(moonwatch, self, runtimes, timeout) end
    function self.start(run) start(moonwatch, self, run) end
    function self.stop(run) stop(moonwatch, self, run) end
+   function self.ask(...) return budget.call(moonwatch, self.budget, action.ask, ...) end
    self.signal = signal
    self.execute = execute
    function self.idle(runtime, timeout) return idle(moonwatch, self, runtime, timeout) end
