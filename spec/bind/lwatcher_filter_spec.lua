@@ -116,6 +116,39 @@ describe("filter", function()
       assert.equal(110, closed)
    end)
 
+   it("keeps its watcher while it is asked, though nobody else does", function()
+      local folder, kept, asked = helper.folder(), {}, 0
+      for round = 1, 3 do
+         kept[1] = assert(moonwatch.watch(folder, { filter = function()
+            kept[1] = nil
+            asked = asked + 1
+            coroutine.wrap(function() collectgarbage() end)()
+         end }))
+         asked = 0
+         helper.write(("%s/%d/f"):format(folder, round), "x")
+         helper.eventually(function() return asked > 0 end)
+         assert.is_nil(kept[1])
+      end
+   end)
+
+   it("may run out of memory", function()
+      local chunk = [[
+         local folder, reported = %q, 0
+         moonwatch.on_error(function() reported = reported + 1 end)
+         local watcher = moonwatch.watch(folder, { match = "*", ignore_files = "rules", filter = function() end })
+         if not watcher then return end
+         local file = io.open(folder .. "/f", "w")
+         if file then file:close() end
+         pcall(watcher.sync, watcher, 5)
+         local ok, err = pcall(watcher.sync, watcher, 5)
+         if not (ok or tostring(err):find "memory") then print("lost:", err) end
+         os.remove(folder .. "/f")
+         watcher:close()
+      ]]
+      local result = helper.run { helper.build .. "/spec/bind/bind_driver", "starve", chunk:format(helper.folder()) }
+      assert.same({ "survived many\n", 0 }, { result.out, result.status })
+   end)
+
    it("must be a function", function()
       local ok, message = pcall(function() moonwatch.watch(".", { filter = "*.c" }) end)
       assert.is_false(ok)

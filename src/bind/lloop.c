@@ -65,6 +65,14 @@ void loop_report(lua_State *L)
 	report_with(L, report);
 }
 
+/* The same where the name is no string of Lua's yet. */
+static int report_named(lua_State *L)
+{
+	lua_pushstring(L, lua_touserdata(L, 3));
+	lua_replace(L, 3);
+	return report(L);
+}
+
 void bind_report(lua_State *L, const char *where)
 {
 	if (!lua_checkstack(L, 8)) {
@@ -72,8 +80,8 @@ void bind_report(lua_State *L, const char *where)
 		return;
 	}
 	lua_pushnil(L);
-	lua_pushstring(L, where);
-	report_with(L, report);
+	lua_pushlightuserdata(L, (void *)where);
+	report_with(L, report_named);
 }
 
 static void report_failure(lua_State *L, Bind *bind, Task *task)

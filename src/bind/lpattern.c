@@ -111,14 +111,18 @@ static PatternObject *push_object(lua_State *L, int index, const char *what)
 	return object;
 }
 
-Pattern *lpattern_take(lua_State *L, int index, const char *what)
+void lpattern_push(lua_State *L, int index, const char *what)
 {
 	if (lua_isnoneornil(L, index))
-		return NULL;
-	PatternObject *object = push_object(L, index, what);
-	Pattern *pattern = pattern_share(object->pattern);
-	lua_pop(L, 1);
-	return pattern;
+		lua_pushnil(L);
+	else
+		push_object(L, index, what);
+}
+
+Pattern *lpattern_take(lua_State *L, int index)
+{
+	PatternObject *object = lua_touserdata(L, index);
+	return object != NULL ? pattern_share(object->pattern) : NULL;
 }
 
 /* moonwatch.pattern(list): a string, a list of strings, or a pattern object (given back as it is). */

@@ -9,9 +9,11 @@
 
 #include "tree/pattern.h"
 
-/* A pattern object, a string, or a list of strings at `index`, as a list with one use more, to be freed by the caller;
- * NULL where there is nil or nothing. Anything else, and a string with a NUL, is misuse that names `what`. */
-Pattern *lpattern_take(lua_State *L, int index, const char *what);
+/* Pushes the pattern object that a pattern object, a string, or a list of strings at `index` is or makes; nil where there
+ * is nil or nothing. Anything else, and a string with a NUL, is misuse that names `what`. */
+void lpattern_push(lua_State *L, int index, const char *what);
+/* The list of what lpattern_push has pushed, with one use more, to be freed by the caller; NULL of nil. Raises nothing. */
+Pattern *lpattern_take(lua_State *L, int index);
 
 int open_pattern(lua_State *L);
 

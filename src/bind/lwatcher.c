@@ -792,12 +792,13 @@ static double get_number(lua_State *L, const char *name)
 	return value;
 }
 
-static Pattern *get_pattern(lua_State *L, const char *name)
+/* Its index. */
+static int push_pattern(lua_State *L, const char *name)
 {
 	lua_getfield(L, 1, name);
-	Pattern *pattern = lpattern_take(L, -1, name);
-	lua_pop(L, 1);
-	return pattern;
+	lpattern_push(L, -1, name);
+	lua_remove(L, -2);
+	return lua_gettop(L);
 }
 
 /* A list of names, or nil. */
@@ -856,22 +857,41 @@ static int l_widen(lua_State *L)
 	return 0;
 }
 
-/* A collection could close other watchers in the midst of a step. */
+typedef struct Question {
+	const char *rel;
+	size_t length;
+	bool isdir;
+} Question;
+
+/* (filter, question): nothing may be raised into the step, not even by the making of a string. */
+static int call_filter(lua_State *L)
+{
+	const Question *question = lua_touserdata(L, 2);
+	lua_settop(L, 1);
+	lua_pushlstring(L, question->rel, question->length);
+	lua_pushboolean(L, question->isdir);
+	lua_call(L, 2, 1);
+	return 1;
+}
+
+static const char asking_key; /* in the registry: the watcher whose filter is asked, else false */
+
 static bool ask_filter(void *owner, const char *rel, size_t length, bool isdir)
 {
 	Watcher *watcher = owner;
 	lua_State *L = watcher->filter_thread;
+	Question question = {.rel = rel, .length = length, .isdir = isdir};
 	lua_settop(L, 2);
+	lua_pushvalue(L, 2);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &asking_key);
+	lua_pushcfunction(L, call_filter);
 	lua_pushvalue(L, 1);
-	lua_pushlstring(L, rel, length);
-	lua_pushboolean(L, isdir);
-	bool collects = lua_gc(L, LUA_GCISRUNNING);
-	lua_gc(L, LUA_GCSTOP);
+	lua_pushlightuserdata(L, &question);
 	watcher->asking = true;
 	int status = bind_pcall_nowait(L, 2, 1, "filter");
 	watcher->asking = false;
-	if (collects)
-		lua_gc(L, LUA_GCRESTART);
+	lua_pushboolean(L, false);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &asking_key);
 	if (status != LUA_OK) {
 		bind_report(L, "filter of a watcher");
 		return true;
@@ -881,8 +901,8 @@ static bool ask_filter(void *owner, const char *rel, size_t length, bool isdir)
 	return keep;
 }
 
-/* The filter runs in a thread of its own, which lives as long as the watcher. Its stack holds the function and the
- * watcher, which so cannot be collected while it is asked. */
+/* The filter runs in a thread of its own, which lives as long as the watcher; its stack holds the function and the
+ * watcher. */
 static void set_filter(lua_State *L, Watcher *watcher, int object)
 {
 	if (lua_getfield(L, 1, "filter") != LUA_TFUNCTION) {
@@ -935,12 +955,14 @@ static int l_watcher(lua_State *L)
 			},
 	};
 	Loop *loop = bind_loop(L);
-	view.rules.ignores = get_ignore_files(L);
-	view.rules.match = get_pattern(L, "match");
-	view.rules.ignore = get_pattern(L, "ignore");
+	int match = push_pattern(L, "match"), ignore = push_pattern(L, "ignore");
+	view.rules.ignores = get_ignore_files(L); /* nothing raises from here on */
+	view.rules.match = lpattern_take(L, match);
+	view.rules.ignore = lpattern_take(L, ignore);
 	int error = watch_open(&watcher->watch, loop, &tree, &view);
 	if (error < 0)
 		return limits_open_failed(L, -error);
+	lua_settop(L, object);
 	return 1;
 }
 
@@ -1070,6 +1092,9 @@ int open_watcher(lua_State *L)
 {
 	static const luaL_Reg functions[] = {{"watcher", l_watcher}, {NULL, NULL}};
 	bind_class(L, &watcher_class);
+	lua_pushboolean(L, false);
+	lua_rawsetp(
+		L, LUA_REGISTRYINDEX, &asking_key); /* there from now on: to set it takes no memory */
 	luaL_setfuncs(L, functions, 0);
 	lua_newtable(L);
 	luaL_setfuncs(L, watcher_root_methods, 0);
