@@ -149,6 +149,31 @@ describe("filter", function()
       assert.same({ "survived many\n", 0 }, { result.out, result.status })
    end)
 
+   it("cannot use its watcher either where a method asks, and may let go of others", function()
+      local folder, refused, watcher = helper.folder(), {}, nil
+      helper.write(folder .. "/d/f", "x")
+      watcher = assert(moonwatch.watch(folder, { filter = function()
+         if not watcher then return end
+         for _, method in ipairs { "add", "remove", "rescan", "pause", "stats", "explain" } do
+            local ok, message = pcall(function() watcher[method](watcher, folder .. "/d") end)
+            assert(not ok)
+            refused[#refused + 1] = message:match "a filter cannot use a watcher$"
+         end
+         assert(moonwatch.watch(folder, { wait = false })):close()
+      end }))
+      local methods = {
+         entries = function() for _ in watcher:entries() do end end,
+         covers = function() return watcher:covers(folder .. "/d/new") end,
+         explain = function() return watcher:explain(folder .. "/d/new") end,
+      }
+      for name, method in pairs(methods) do
+         refused = {}
+         method()
+         assert.is_true(#refused > 0 and #refused % 6 == 0, name)
+      end
+      watcher:close()
+   end)
+
    it("must be a function", function()
       local ok, message = pcall(function() moonwatch.watch(".", { filter = "*.c" }) end)
       assert.is_false(ok)

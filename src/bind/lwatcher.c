@@ -46,7 +46,7 @@ Watcher *watcher_of_barrier(Source *source)
 	return list_item(source, Watcher, barrier);
 }
 
-/* A filter is called from the midst of a step. */
+/* A filter is called from the midst of a step, or of a method that goes through the tree. */
 static void refuse_inside_filter(lua_State *L, const Watcher *watcher)
 {
 	if (watch_is_stepping(&watcher->watch))
@@ -888,7 +888,9 @@ static bool ask_filter(void *owner, const char *rel, size_t length, bool isdir)
 	lua_pushvalue(L, 1);
 	lua_pushlightuserdata(L, &question);
 	watcher->asking = true;
+	bool held = watch_hold(&watcher->watch, true);
 	int status = bind_pcall_nowait(L, 2, 1, "filter");
+	watch_hold(&watcher->watch, held);
 	watcher->asking = false;
 	lua_pushboolean(L, false);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &asking_key);

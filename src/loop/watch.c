@@ -434,6 +434,16 @@ bool watch_is_stepping(const Watch *watch)
 	return watch->shared != NULL && watch->shared->stepping;
 }
 
+bool watch_hold(Watch *watch, bool holds)
+{
+	Shared *shared = watch->shared;
+	bool before = shared->stepping;
+	shared->stepping = holds;
+	if (!holds)
+		close_abandoned(shared);
+	return before;
+}
+
 WatchMark watch_mark(Watch *watch)
 {
 	if (tree_polls(watch->tree))

@@ -46,6 +46,8 @@ void watch_close(Watch *watch); /* fine when closed */
 void watch_look(Watch *watch);
 /* Is a step under way further up the stack? Nothing may be done with any watch of the loop then. */
 bool watch_is_stepping(const Watch *watch);
+/* Says so (or not) of what its owner does outside of a step; what was said before. */
+bool watch_hold(Watch *watch, bool holds);
 /* `changed` is called after the next step in any case. */
 void watch_stir(Watch *watch);
 WatchMark watch_mark(Watch *watch);
