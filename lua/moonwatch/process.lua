@@ -126,10 +126,16 @@ local function plain_options(given, default_output)
    }
 end
 
-local function start(options, what, default_output)
+-- The command and its options apart, both checked; misuse is raised at the user's line. `what` is "exec" or "process".
+function process.check(options, what)
    local argv, given = split_options(options, what)
    declare.check(fields, given, what)
-   if default_output == "capture" then check_handle(given, what) end
+   if what == "exec" then check_handle(given, what) end
+   return argv, given
+end
+
+local function start(options, what, default_output)
+   local argv, given = process.check(options, what)
    return core.process(argv, plain_options(given, default_output))
 end
 

@@ -73,6 +73,24 @@ end
 
 -- The engine's world ---------------------------------------------------------------------------------------------
 
+-- Calls fn when the last of the run's processes has ended: a cancelled job may have left some that are being stopped.
+local function after_processes(run, fn)
+   local left = 1
+   local function ended()
+      left = left - 1
+      if left == 0 then
+         fn()
+      end
+   end
+   for process in pairs(run.processes) do
+      if not process.ended then
+         left = left + 1
+         table.insert(process.waiting, ended)
+      end
+   end
+   ended()
+end
+
 local function start_run(world, run)
    run.processes = {}
    local outcome
@@ -80,7 +98,9 @@ local function start_run(world, run)
    task.run = run
    run.task = task
    task.on_end = function()
-      run.runtime.engine:finished(run, outcome or { ok = false, err = "cancelled" })
+      after_processes(run, function()
+         run.runtime.engine:finished(run, outcome or { ok = false, err = "cancelled" })
+      end)
    end
 end
 
@@ -88,7 +108,7 @@ local function stop_run(world, run)
    local processes = run.processes
    for process in pairs(processes) do
       if not process.ended then
-         world:_stop_process(process)
+         world:_stop_process(process, {}, run.runtime.spec.process_options.grace)
       end
    end
    if run.runtime.spec.fn then
@@ -121,8 +141,10 @@ local function engine_world(world)
       signal = function(run, name)
          local is_told = false
          for process in pairs(run.processes) do
-            table.insert(process.record.signals, name)
-            is_told = true
+            if not process.ended then
+               table.insert(process.record.signals, name)
+               is_told = true
+            end
          end
          return is_told
       end,
@@ -172,6 +194,9 @@ local function fake_module(world, kit)
    local fake = setmetatable({}, { __index = there and real or nil })
    fake.exec, fake.spawn, fake.sleep = kit.exec, kit.spawn, kit.sleep
    fake.now = function() return world.time end
+   for _, name in ipairs { "process", "watch", "inotify" } do
+      fake[name] = function() declare.misuse("moonwatch.%s: there is nothing real in a test", name) end
+   end
    return fake
 end
 

@@ -273,6 +273,17 @@ end }]], { files = { ["in/a"] = "", ["in/b"] = "" } })
       assert.same({ "INT", "KILL" }, world.records[1].signals)
    end)
 
+   it("restart of a function waits for the process that it has left behind", function()
+      local world = load_script([[
+rule "r" { watch = "src", busy = "restart", grace = 3, run = function() return exec { "x" } end }
+]], { processes = { x = { seconds = 60, stubborn = true } } })
+      world:save("src/a"):pass(1):save("src/b"):pass(1)
+      assert.same({ { "x" } }, world:running())
+      world:pass(3)
+      assert.same({ { "x" } }, world:running())
+      assert.same({ 0.1, 4.1 }, times(world))
+   end)
+
    it("drop: forgotten", function()
       local world = script 'busy = "drop"'
       world:pass(10)
@@ -649,6 +660,27 @@ rule "r" { watch = "src", run = { "make" } }
    end)
 end)
 
+describe("a made-up world", function()
+   it("checks what a script runs as the real one does", function()
+      local function refusal(body)
+         local world = load_script(('rule "r" { watch = "in", run = function() %s end }'):format(body))
+         world:save("in/a"):pass(1)
+         return world:logged("error")[1]
+      end
+      assert.matches('script:2: exec: unknown key "timout" %(did you mean "timeout"%?%)', refusal 'exec { "x", timout = 1 }')
+      assert.matches("script:2: exec: a list such as .- expected", refusal 'exec "x"')
+      assert.matches("script:2: moonwatch.process: there is nothing real in a test", refusal 'moonwatch.process { "x" }')
+   end)
+
+   it("tells no process of before of a signal", function()
+      local world = load_script([[
+rule "r" { watch = "in", busy = { signal = "HUP" }, run = function() exec { "first" } exec { "second" } end }
+]], { processes = { first = { seconds = 1 }, second = { seconds = 5 } } })
+      world:save("in/a"):pass(2):save("in/b"):pass(1)
+      assert.same({ {}, { "HUP" } }, { world.records[1].signals, world.records[2].signals })
+   end)
+end)
+
 describe("the rule value", function()
    local function world_of(keys)
       return load_script(('rule "r" { watch = "in", run = { "x", "{rels}" }, %s }'):format(keys or ""))
@@ -659,6 +691,18 @@ describe("the rule value", function()
       world:rule("r"):trigger()
       world:pass(0)
       assert.same({ "x" }, ran(world))
+   end)
+
+   it("trigger with each runs for nothing that is gone before its turn", function()
+      local world = load_script([[
+rule "r" { watch = "in", limit = 1, each = function(change) exec { "x", change.rel } end }
+]], { files = { ["in/a"] = "", ["in/b"] = "" }, processes = { x = { seconds = 5 } } })
+      world:rule("r"):trigger()
+      world:pass(1):remove("in/b")
+      world:pass(20)
+      assert.same({ "x a" }, ran(world))
+      assert.same({}, world:logged "error")
+      assert.is_true(world:rule("r"):idle())
    end)
 
    it("pause collects, resume hands it over", function()

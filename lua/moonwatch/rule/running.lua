@@ -109,7 +109,8 @@ function running:changes_of(item, now)
       is_gone = #item.changes == 0
    end
    local changes = self.spec.each and (item.changes or NONE) or self:wanted(self:compose(item, fresh))
-   local is_nothing = #changes == 0 and not item.must and (reason == "change" or is_gone)
+   local may_be_empty = not self.spec.each and (item.must or reason ~= "change" and not is_gone)
+   local is_nothing = #changes == 0 and not may_be_empty
    item.changes, item.reason, item.must, item.is_attempted = nil, nil, nil, nil
    if is_nothing then
       item.tries = nil

@@ -2,7 +2,7 @@
 --
 -- processes.lua - recorded processes: world:process says how they behave, world.records what was started.
 
-local declare = require "moonwatch.rule.declare"
+local check = require("moonwatch.process").check
 
 local World = {}
 
@@ -75,32 +75,26 @@ local function finish(world, process, result)
 end
 
 -- Ends it as its stop signal and, for a stubborn one, KILL after the grace would.
-function World:_stop_process(process, fields)
+function World:_stop_process(process, fields, grace)
    local result = { signal = process.options.stop_signal or "TERM", out = "", err = "" }
-   for name, value in pairs(fields or {}) do
+   for name, value in pairs(fields) do
       result[name] = value
    end
    process.record.signals[#process.record.signals + 1] = result.signal
    if not process.behaviour.stubborn then
       return finish(self, process, result)
    end
-   self.timers:add(self.time + (process.options.grace or 5), function()
+   self.timers:add(self.time + (grace or process.options.grace or 5), function()
       process.record.signals[#process.record.signals + 1] = "KILL"
       result.signal = "KILL"
       finish(self, process, result)
    end)
 end
 
-local function words_of(argv)
-   return { table.unpack(argv) }
-end
-
 -- Starts a made-up process: a handle, or nil, message, errno.
 function World:start_process(options, run)
-   if type(options) ~= "table" or type(options[1]) ~= "string" then
-      declare.misuse("a list of words expected, not %s", (declare.show(options)))
-   end
-   local record = { argv = words_of(options), rule = run and run.name, at = self.time, options = options, signals = {} }
+   local argv = check(options, "exec")
+   local record = { argv = argv, rule = run and run.name, at = self.time, options = options, signals = {} }
    local behaviour, message, errno = behaviour_of(self, options)
    if not behaviour then
       return nil, message or options[1] .. ": No such file or directory", errno or 2
