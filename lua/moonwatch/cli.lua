@@ -131,7 +131,7 @@ end
 -- @tparam table arguments the words after the program's name, from 1
 -- @treturn integer the exit status
 function cli.main(arguments)
-   require("moonwatch.core").system.ignore_sigpipe()
+   require("moonwatch.core").system.own_signals()
    return exit.guard(dispatch, arguments)
 end
 

@@ -129,6 +129,18 @@ describe("moonwatch SCRIPT.lua", function()
       start(dir, "rules.lua"):end_by_second_signal()
    end)
 
+   it("takes signals as its own, whatever those before it have left", function()
+      local dir = script 'rule "r" { watch = "in", start = true, run = { "sh", "-c", "exit 3" }, stderr = "log" }'
+      helper.mkdir(dir .. "/in")
+      local program = helper.watching({ "env", "--ignore-signal=CHLD", "--block-signal=TERM", "--block-signal=HUP",
+         helper.host, "rules.lua" }, { cwd = dir, env = environment(dir) })
+      program:wait_for "error r: sh: exit code 3\n"
+      program:signal "HUP"
+      program:wait_for "watching .-watching "
+      program:signal "TERM"
+      assert.equal(0, program:wait().status)
+   end)
+
    it("ends when its script calls stop", function()
       local dir = script 'rule "r" { watch = ".", start = true, run = function() moonwatch.stop() end }'
       assert.equal(0, run(dir, "rules.lua").status)

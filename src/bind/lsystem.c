@@ -157,11 +157,16 @@ static int l_become(lua_State *L)
 	return push_done(L, name, error);
 }
 
-/* ignore_sigpipe(): a reader who went away is an error of the write. What we start has it as ever. */
-static int l_ignore_sigpipe(lua_State *L)
+/* own_signals(): as a program of its own needs them, whatever those before us have left: a reader who went away is an
+ * error of the write, the ends of children are told, and nothing is held back. What we start has them as ever. */
+static int l_own_signals(lua_State *L)
 {
+	sigset_t none;
 	(void)L;
+	sigemptyset(&none);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	return 0;
 }
 
@@ -250,7 +255,7 @@ int open_system(lua_State *L)
 		{"stat", l_stat}, {"mkdir", l_mkdir}, {"realpath", l_realpath}, {"pid", l_pid},
 		{"wall", l_wall}, {"uid", l_uid}, {"background", l_background},
 		{"background_ready", l_background_ready}, {"become", l_become}, {"pid_file", l_pid_file},
-		{"ignore_sigpipe", l_ignore_sigpipe}, {"setenv", l_setenv}, {"isatty", l_isatty},
+		{"own_signals", l_own_signals}, {"setenv", l_setenv}, {"isatty", l_isatty},
 		{"columns", l_columns}, {"is_foreground", l_is_foreground}, {NULL, NULL}};
 	bind_class(L, &pid_file_class);
 	luaL_newlib(L, functions);

@@ -73,14 +73,17 @@ local function protected(fn, ...)
 end
 
 -- What the function has given is looked at under the same protection: it may have metamethods.
-local function judged(fn, ...)
-   return judge(fn(...))
+local function outcome_of(ok, ...)
+   if not ok then
+      return script_error((...))
+   end
+   local is_judged, outcome = protected(judge, ...)
+   return is_judged and outcome or script_error(outcome)
 end
 
 -- Calls the script's function; its errors are an outcome.
 local function call(fn, ...)
-   local ok, outcome = protected(judged, fn, ...)
-   return ok and outcome or script_error(outcome)
+   return outcome_of(protected(fn, ...))
 end
 
 -- Asks a function of the script that is no run of its own (key, filter, retry.when, a line of output): true and what it
