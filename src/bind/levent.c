@@ -239,9 +239,10 @@ static FileType event_type(lua_State *L, int index, Event *event)
 		event->type = TYPE_DIRECTORY;
 	if (event->type == TYPE_UNKNOWN && may_be_looked_at(event)) {
 		push_path(L, index, event, 0);
-		const char *path = lua_tostring(L, -1);
+		size_t length;
+		const char *path = lua_tolstring(L, -1, &length);
 		if (path != NULL && lstat(path, &status) == 0 && !S_ISDIR(status.st_mode) &&
-			watcher_confirms(L, index))
+			watcher_confirms(L, index, path, length))
 			event->type = (uint8_t)filetype_of_mode(status.st_mode);
 		lua_pop(L, 1);
 	}

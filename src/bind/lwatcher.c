@@ -171,29 +171,6 @@ static int uservalues_of(const Item *item)
 	return item->from_dir != NULL ? EVENT_FROM : EVENT_ROOT;
 }
 
-static uint32_t *named_slot(Watcher *watcher, const char *name, size_t length)
-{
-	return &watcher->named[children_hash(name, length) & 255];
-}
-
-static bool changes_names(const Item *item)
-{
-	return item->op == OP_CREATE || item->op == OP_DELETE || item->op == OP_MOVE;
-}
-
-/* For watcher_confirms. */
-static void note_delivered(Watcher *watcher, const Item *item)
-{
-	if (!changes_names(item))
-		return;
-	if (item->isdir && item->op != OP_CREATE)
-		watcher->dir_changed = (uint32_t)item->seq;
-	*named_slot(watcher, item->names, item->name_length) = (uint32_t)item->seq;
-	if (item->from_name_length > 0)
-		*named_slot(watcher, item->names + item->name_length, item->from_name_length) =
-			(uint32_t)item->seq;
-}
-
 static void push_item(lua_State *L, Watcher *watcher, const Item *item)
 {
 	Event *event = event_push(L, item->name_length, item->from_name_length, uservalues_of(item));
@@ -211,7 +188,6 @@ static void push_item(lua_State *L, Watcher *watcher, const Item *item)
 	event->exchange = item->exchange;
 	event->whole = item->whole;
 	event->is_watcher_event = true;
-	note_delivered(watcher, item);
 	event->rel_at = item->rel_at;
 	event->from_rel_at = item->from_rel_at;
 	memcpy(event->names, item->names, (size_t)item->name_length + item->from_name_length);
@@ -228,6 +204,7 @@ static void push_item(lua_State *L, Watcher *watcher, const Item *item)
 		lua_setiuservalue(L, -2, EVENT_FROM_ROOT);
 	}
 	if (lacks_type(item)) {
+		latest_begin(&watcher->watch.view.latest, &watcher->watch.view.queue);
 		lua_pushvalue(L, 1);
 		lua_setiuservalue(L, -2, EVENT_WATCHER);
 	}
@@ -239,47 +216,21 @@ static void push_item(lua_State *L, Watcher *watcher, const Item *item)
 
 /* --- is an event still the latest word ------------------------------------------------------------------------------- */
 
-static bool has_name(const char *names, size_t length, const char *name, size_t name_length)
-{
-	return length == name_length && memcmp(names, name, length) == 0;
-}
-
-/* By name alone, wherever it is: that errs toward not knowing. */
-static bool concerns(const Item *item, const Event *event)
-{
-	const char *from = item->names + item->name_length;
-	return (item->isdir && item->op != OP_CREATE) ||
-		has_name(item->names, item->name_length, event->names, event->name_length) ||
-		has_name(from, item->from_name_length, event->names, event->name_length);
-}
-
-static bool is_outdated(Watcher *watcher, const Event *event)
-{
-	QueueCursor cursor;
-	Watch *watch = &watcher->watch;
-	if (watch->view.fold.active)
-		return true;
-	if (*named_slot(watcher, event->names, event->name_length) > (uint32_t)event->seq ||
-		watcher->dir_changed > (uint32_t)event->seq)
-		return true;
-	for (const Item *item = queue_start(&watch->view.queue, &cursor); item != NULL;
-		 item = queue_next(&watch->view.queue, &cursor)) {
-		if (changes_names(item) && concerns(item, event))
-			return true;
-	}
-	return hub_heard_of_name(watch->tree->hub, event->names, event->name_length);
-}
-
-bool watcher_confirms(lua_State *L, int index)
+bool watcher_confirms(lua_State *L, int index, const char *path, size_t length)
 {
 	if (lua_getiuservalue(L, index, EVENT_WATCHER) != LUA_TUSERDATA) {
 		lua_pop(L, 1);
 		return true;
 	}
-	Watcher *watcher = lua_touserdata(L, -1);
+	const Watcher *watcher = lua_touserdata(L, -1);
 	lua_pop(L, 1);
+	const Watch *watch = &watcher->watch;
 	const Event *event = event_test(L, index);
-	return watcher->watch.shared == NULL || !is_outdated(watcher, event);
+	if (watch->shared == NULL)
+		return true;
+	return !watch->view.fold.active &&
+		latest_holds(&watch->view.latest, path, length, event->seq) &&
+		!hub_heard_of_name(watch->tree->hub, event->wd, event->names, event->name_length);
 }
 
 static const Item *next_item(Watcher *watcher)
@@ -353,7 +304,6 @@ static int l_settle(lua_State *L)
 		int error = fold_feed(settle, item);
 		if (error < 0)
 			return luaL_error(L, "not enough memory");
-		note_delivered(watcher, item);
 		queue_drop(&view->queue);
 	}
 	lua_pushinteger(L, count);

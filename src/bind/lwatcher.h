@@ -8,9 +8,9 @@
 #include <lua.h>
 #include <stdbool.h>
 
-/* Whether what the path of the event at `index` stands for now is still what the event is about: nothing newer about it
- * waits in the watcher's queue or in the kernel's. True for events of no watcher. */
-bool watcher_confirms(lua_State *L, int index);
+/* Whether what `path`, that of the event at `index`, stands for now is still what the event is about: nothing newer was
+ * told of it, and nothing waits in the kernel's queue. True for events of no watcher. */
+bool watcher_confirms(lua_State *L, int index, const char *path, size_t length);
 
 int open_watcher(lua_State *L); /* core.watcher */
 

@@ -575,6 +575,7 @@ static int l_pause(lua_State *L)
 	if (!watcher->watch.view.muted)
 		watch_look(&watcher->watch);
 	watcher->watch.view.muted = true;
+	latest_clear(&watcher->watch.view.latest); /* what is not told is not noted */
 	lua_pushboolean(L, true);
 	return 1;
 }

@@ -25,9 +25,6 @@ typedef struct Watcher {
 	bool subscribed;
 	bool asking; /* the filter is at work */
 	int poll_fd; /* a dup of the hub's descriptor; -1: not asked for */
-	uint32_t named
-		[256]; /* by hash of a name: the last event handed out that made, moved or removed one */
-	uint32_t dir_changed; /* the same for directories of any name */
 	uint8_t
 		op_at_hand; /* of the event that is handed to the subscriptions; OP_NONE: there is none */
 	size_t subscription;  /* the next one to be asked about it */

@@ -45,6 +45,7 @@ static void fold(View *view)
 	}
 	view->sequence -= view->queue.count;
 	view->coalesced += view->queue.count;
+	latest_clear(&view->latest);
 	if (fold_queue(&view->fold, &view->queue) < 0)
 		lose(view);
 }
@@ -197,6 +198,7 @@ static void queue_event(View *view, const Told *told, const Where *to, const Whe
 		item->from_rel_at = (uint32_t)root_rel_at(from->root);
 		memcpy(item->names + to->length, from->name, from->length);
 	}
+	latest_note(&view->latest, item, queue_first(&view->queue)->seq);
 	fold_if_full(view);
 }
 
@@ -976,6 +978,7 @@ void view_set_tree(View *view, Tree *tree)
 void view_clear(View *view)
 {
 	queue_clear(&view->queue);
+	latest_clear(&view->latest);
 	fold_clear(&view->fold);
 	border_clear(&view->border);
 	*view = (View){0};

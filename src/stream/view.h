@@ -11,6 +11,7 @@
 
 #include "stream/border.h"
 #include "stream/fold.h"
+#include "stream/latest.h"
 #include "stream/queue.h"
 #include "tree/tree.h"
 
@@ -32,7 +33,8 @@ struct View {
 	ViewOptions options;
 	Border border;
 	Queue queue;
-	Fold fold;    /* beyond the bound, in place of the queue */
+	Latest latest; /* of those queued, once somebody asks */
+	Fold fold;     /* beyond the bound, in place of the queue */
 	size_t bound; /* of the queue: what was folded to more than half of it may grow to twice that */
 	bool left_hidden; /* what was put out of the way last was not shown */
 	bool muted;       /* paused: nothing is queued */

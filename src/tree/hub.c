@@ -693,16 +693,17 @@ bool hub_heard_of_directories(Hub *hub)
 	return false;
 }
 
-bool hub_heard_of_name(Hub *hub, const char *name, size_t length)
+bool hub_heard_of_name(Hub *hub, int wd, const char *name, size_t length)
 {
 	const uint32_t names = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE;
 	Record record;
 	size_t size;
 	fill(hub);
 	for (size_t offset = hub->start; (size = record_at(hub, offset, &record)) > 0; offset += size) {
-		bool same = record.name_length == length && memcmp(record.name, name, length) == 0;
+		bool same = (wd <= 0 || record.wd == wd) && record.name_length == length &&
+			memcmp(record.name, name, length) == 0;
 		bool moved = (record.mask & NOTIFY_ISDIR) && !(record.mask & NOTIFY_CREATE);
-		if ((record.mask & names) && (same || moved))
+		if (((record.mask & names) && (same || moved)) || is_lost(&record))
 			return true;
 	}
 	return false;

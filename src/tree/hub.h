@@ -140,8 +140,9 @@ bool hub_is_newest(Hub *hub, uint64_t position);
 bool hub_heard(Hub *hub, int wd, uint64_t after);
 /* The same, of all that is not handed on: was any directory made, moved or removed anywhere? */
 bool hub_heard_of_directories(Hub *hub);
-/* The same for any entry of that name, and for directories. */
-bool hub_heard_of_name(Hub *hub, const char *name, size_t length);
+/* The same: was that name made, moved or removed in the directory with this watch (0: in any), or any directory moved or
+ * removed? */
+bool hub_heard_of_name(Hub *hub, int wd, const char *name, size_t length);
 /* Records that a scan has read wait to be handed on, and none of them for its second half. */
 bool hub_is_behind(const Hub *hub);
 bool hub_caught_up(Hub *hub); /* all records that exist were handed on */

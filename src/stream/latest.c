@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * latest.c - which event was the last to change what a path stands for.
+ */
+#include "stream/latest.h"
+
+#include <stdlib.h>
+
+/* So many events are remembered after their reader has had them. */
+enum { SIZE_LEAST = 256, REMEMBERED = 8192 };
+
+static const uint32_t hash_start = 2166136261u;
+
+static uint32_t hash_more(uint32_t hash, const char *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (unsigned char)bytes[i]) * 16777619u;
+	return hash;
+}
+
+static uint32_t hash_of(const Text *dir, const char *name, size_t length)
+{
+	uint32_t hash = hash_more(hash_start, dir->bytes, dir->length);
+	if (length == 0)
+		return hash;
+	if (dir->length > 0 && dir->bytes[dir->length - 1] != '/')
+		hash = hash_more(hash, "/", 1);
+	return hash_more(hash, name, length);
+}
+
+/* Where it is, or would be. */
+static LatestPath *slot_of(const Latest *latest, uint32_t hash)
+{
+	size_t at = hash ^ hash >> 15;
+	while (latest->paths[at & (latest->size - 1)].seq != 0 &&
+		latest->paths[at & (latest->size - 1)].hash != hash)
+		at++;
+	return &latest->paths[at & (latest->size - 1)];
+}
+
+static bool is_later(uint32_t seq, uint32_t than)
+{
+	return (int32_t)(seq - than) > 0;
+}
+
+static void put(Latest *latest, uint32_t hash, uint32_t seq)
+{
+	LatestPath *path = slot_of(latest, hash);
+	latest->used += path->seq == 0;
+	*path = (LatestPath){.hash = hash, .seq = seq != 0 ? seq : 1};
+}
+
+static size_t count_later(const Latest *latest, uint32_t than)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < latest->size; i++)
+		count += latest->paths[i].seq != 0 && is_later(latest->paths[i].seq, than);
+	return count;
+}
+
+/* Forgets what only concerns events older than `since`, into a table with room for as much again. */
+static void rebuild(Latest *latest, uint32_t since)
+{
+	Latest fresh = {.size = SIZE_LEAST, .since = since};
+	size_t kept = count_later(latest, since);
+	while (fresh.size < 4 * kept)
+		fresh.size *= 2;
+	fresh.paths = calloc(fresh.size, sizeof *fresh.paths);
+	for (size_t i = 0; fresh.paths != NULL && i < latest->size; i++) {
+		if (latest->paths[i].seq != 0 && is_later(latest->paths[i].seq, since))
+			put(&fresh, latest->paths[i].hash, latest->paths[i].seq);
+	}
+	free(latest->paths);
+	*latest = fresh;
+}
+
+static void make_room(Latest *latest, uint64_t oldest)
+{
+	if (latest->used < latest->size - latest->size / 4)
+		return;
+	uint32_t since = (uint32_t)(oldest > REMEMBERED ? oldest - REMEMBERED : 0);
+	rebuild(latest, is_later(latest->since, since) ? latest->since : since);
+}
+
+void latest_note(Latest *latest, const Item *item, uint64_t oldest)
+{
+	const uint32_t changing = 1u << OP_CREATE | 1u << OP_DELETE | 1u << OP_MOVE | 1u << OP_GONE;
+	if (latest->paths == NULL || !(changing >> item->op & 1))
+		return;
+	make_room(latest, oldest);
+	if (latest->paths == NULL)
+		return;
+	uint32_t seq = (uint32_t)item->seq;
+	put(latest, hash_of(item->dir, item->names, item->name_length), seq);
+	if (item->from_dir != NULL)
+		put(latest,
+			hash_of(item->from_dir, item->names + item->name_length, item->from_name_length), seq);
+}
+
+void latest_begin(Latest *latest, const Queue *queue)
+{
+	QueueCursor cursor;
+	const Item *first = queue_start(queue, &cursor);
+	if (latest->paths != NULL || first == NULL)
+		return;
+	uint64_t oldest = first->seq;
+	rebuild(latest, (uint32_t)(oldest - 1));
+	for (const Item *item = first; item != NULL; item = queue_next(queue, &cursor))
+		latest_note(latest, item, oldest);
+}
+
+void latest_clear(Latest *latest)
+{
+	free(latest->paths);
+	*latest = (Latest){0};
+}
+
+bool latest_holds(const Latest *latest, const char *path, size_t length, uint64_t seq)
+{
+	uint32_t hash = hash_start;
+	if (latest->paths == NULL || !is_later((uint32_t)seq, latest->since))
+		return false;
+	for (size_t i = 0; i <= length; i++) {
+		if (i == length || path[i] == '/') {
+			const LatestPath *found = slot_of(latest, hash);
+			if (found->seq != 0 && is_later(found->seq, (uint32_t)seq))
+				return false;
+		}
+		if (i < length)
+			hash = hash_more(hash, path + i, 1);
+	}
+	return true;
+}
