@@ -363,6 +363,47 @@ describe("a single file", function()
       helper.append(s.O .. "/a", "x")
       assert.same({ "close_write link" }, s:events())
    end)
+
+   it("whose name a link takes is the file that points to", function()
+      for _, backend in ipairs { "inotify", "poll" } do
+         local s = file_scene "conf"
+         helper.write(s.O .. "/target", "0")
+         helper.write(s.file, "0")
+         watch(s, { backend = backend, interval = 60 })
+         for round = 1, 2 do
+            os.remove(s.file)
+            s:events()
+            helper.symlink(s.O .. "/target", s.file)
+            assert.same({ "*create conf", "*close_write conf" }, s:events())
+            helper.append(s.O .. "/target", "x")
+            assert.same({ backend == "poll" and "*close_write conf" or "close_write conf" }, s:events())
+            helper.symlink("nowhere", s.file .. ".tmp")
+            helper.rename(s.file .. ".tmp", s.file)
+            assert.same({ "*delete conf" }, s:events())
+            helper.write(s.R .. "/nowhere", "0")
+            s.watcher:sync(10)
+            local event = s.watcher:get(0)
+            assert.same({ "create", "file" }, { event.op, event.type }, backend .. round)
+            s:events()
+            os.remove(s.R .. "/nowhere")
+            s:events()
+         end
+         s.watcher:close()
+         helper.clean()
+      end
+   end)
+
+   it("that is a link has its changes found by looking, too", function()
+      local s = file_scene "link"
+      helper.write(s.O .. "/a", "a")
+      helper.symlink(s.O .. "/a", s.file)
+      watch(s, { backend = "poll", interval = 60 })
+      for _ = 1, 2 do
+         helper.append(s.O .. "/a", "x")
+         assert.same({ "*close_write link" }, s:events())
+         assert.same({}, s:events())
+      end
+   end)
 end)
 
 describe("several roots", function()

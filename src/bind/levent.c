@@ -230,8 +230,17 @@ static bool may_be_looked_at(const Event *event)
 	}
 }
 
+/* A single file that is a root is what its path leads to. */
+static int look_at(lua_State *L, int index, int path, struct stat *status)
+{
+	lua_getiuservalue(L, index, EVENT_ROOT);
+	bool is_root = lua_rawequal(L, path, -1);
+	lua_pop(L, 1);
+	return is_root ? stat(lua_tostring(L, path), status) : lstat(lua_tostring(L, path), status);
+}
+
 /* A record does not tell the type of what is no directory. Looked up once, when somebody asks, and believed only where
- * nothing newer is known about the name. */
+ * nothing newer is known about the path. */
 static FileType event_type(lua_State *L, int index, Event *event)
 {
 	struct stat status;
@@ -241,8 +250,8 @@ static FileType event_type(lua_State *L, int index, Event *event)
 		push_path(L, index, event, 0);
 		size_t length;
 		const char *path = lua_tolstring(L, -1, &length);
-		if (path != NULL && lstat(path, &status) == 0 && !S_ISDIR(status.st_mode) &&
-			watcher_confirms(L, index, path, length))
+		if (path != NULL && look_at(L, index, lua_gettop(L), &status) == 0 &&
+			!S_ISDIR(status.st_mode) && watcher_confirms(L, index, path, length))
 			event->type = (uint8_t)filetype_of_mode(status.st_mode);
 		lua_pop(L, 1);
 	}

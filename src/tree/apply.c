@@ -285,10 +285,11 @@ static void apply_content(Tree *tree, Dir *dir, const Record *record)
 		tree_scan_later(tree, dir_of(node), 0);
 }
 
-/* Whether a link leads to a directory that is entered is for the listing to say. */
+/* Whether a link leads to a directory that is entered, or a single file to another place, is for the listing to say. */
 static bool may_be_followed(Tree *tree, Dir *dir, const Record *record)
 {
-	if (!tree->options.follow || is_dir_record(record) ||
+	bool follows = tree->options.follow || dir_is_single(dir);
+	if (!follows || is_dir_record(record) ||
 		!(record->mask & (NOTIFY_CREATE | NOTIFY_MOVED_TO)))
 		return false;
 	return look_at(tree, dir, record->name, record->name_length).type == TYPE_LINK;

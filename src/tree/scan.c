@@ -50,10 +50,17 @@ static uint64_t signature(const FileInfo *info)
 	return (hash ^ (hash >> 31)) & TOLD_MASK;
 }
 
+/* A single file may have another name where it lies. */
+static int look_at(const Scan *scan, const char *name, FileInfo *info)
+{
+	const Dir *dir = scan->dir;
+	return dir_look(scan->fd, dir_is_single(dir) ? dir->entry.root->leaf->bytes : name, info);
+}
+
 static void sign(const Scan *scan, Node *node, const char *name)
 {
 	FileInfo info;
-	if (scan->dir->polled && dir_look(scan->fd, name, &info) == 0)
+	if (scan->dir->polled && look_at(scan, name, &info) == 0)
 		node->told = signature(&info) & TOLD_MASK;
 }
 
@@ -108,7 +115,7 @@ static bool content_changed(const Scan *scan, const Node *node, const FileInfo *
 static void compare_file(Scan *scan, Node *node, const char *name)
 {
 	FileInfo info;
-	if (dir_look(scan->fd, name, &info) < 0)
+	if (look_at(scan, name, &info) < 0)
 		return;
 	bool changed = content_changed(scan, node, &info);
 	if (changed && !may_tell(scan))
@@ -331,18 +338,22 @@ static int list_all(Scan *scan)
 	return scan->error;
 }
 
-/* The listing of a single file is a look at its name. */
-static int look_single(Scan *scan, const Root *root)
+/* The listing of a single file is a look at its name. A link that has taken it leads on: what the way finds counts. */
+static int look_single(Scan *scan, Root *root)
 {
 	FileInfo info;
 	scan->proven = true; /* by name alone */
-	int error = dir_look(scan->fd, root->leaf->bytes, &info);
+	int error = look_at(scan, root->name->bytes, &info);
 	if (error == -ENOENT) {
 		drop_unseen(scan);
 		return 0;
 	}
 	if (error < 0)
 		return error;
+	if (info.type == TYPE_LINK) {
+		way_doubt(root);
+		return 0;
+	}
 	DirEntry entry = {
 		.name = root->name->bytes,
 		.name_length = root->name->length,
