@@ -83,12 +83,12 @@ end
 describe("roots within one another", function()
    helper.leaves_nothing()
 
-   it("tell what leads to the tree, whatever happens to the inner ones", function()
+   local function try(options)
       for seed = 1, 12 do
          math.randomseed(seed)
          local top = helper.folder() .. "/o"
          for _, rel in ipairs { "/i/j", "/x" } do helper.mkdir(top .. rel) end
-         local watcher <close> = assert(moonwatch.watch({ top, top .. "/i", top .. "/x/deep" }, { missing = "wait" }))
+         local watcher <close> = assert(moonwatch.watch({ top, top .. "/i", top .. "/x/deep" }, options))
          local model = list(top, {})
          for round = 1, 30 do
             for _ = 1, math.random(8) do work(top) end
@@ -100,5 +100,13 @@ describe("roots within one another", function()
             assert.same(list(top, {}), model, ("seed %d, round %d"):format(seed, round))
          end
       end
+   end
+
+   it("tell what leads to the tree, whatever happens to the inner ones", function()
+      try { missing = "wait" }
+   end)
+
+   it("do so by polling, too", function()
+      try { missing = "wait", backend = "poll", interval = 60 }
    end)
 end)

@@ -135,10 +135,10 @@ static const Root *other_root(const Subject *subject, const char *key)
 	return NULL;
 }
 
-/* A file in the place of a root that is a directory while it is there: nobody else tells it. */
+/* A file in the place of a root that is a directory while it is there, or the other way round: nobody else tells it. */
 static bool takes_its_place(const Subject *subject, const Root *nested)
 {
-	return !subject->isdir && nested->known && !nested->single;
+	return subject->isdir == nested->single && nested->known;
 }
 
 /* What neither pattern nor filter decides. A directory that is another root is shown, but not entered. */
@@ -157,7 +157,8 @@ static bool passes_places(const Subject *subject, Verdict *verdict)
 		return refuse(verdict, REASON_REMOVED);
 	if (nested != NULL && !subject->isdir && !takes_its_place(subject, nested))
 		return refuse(verdict, REASON_NESTED);
-	verdict->entered = verdict->entered && nested == NULL;
+	if (nested != NULL && !takes_its_place(subject, nested))
+		verdict->entered = false;
 	return true;
 }
 
@@ -278,12 +279,20 @@ static Verdict judge_patterns(const Subject *subject)
 	return verdict;
 }
 
+/* A directory that has taken the name of a single file belongs to the root around it, where there is one. */
+static Verdict judge_single(const Root *root, bool isdir)
+{
+	if (isdir && root->outer != NULL)
+		return (Verdict){.reason = REASON_NESTED};
+	return (Verdict){.shown = true, .entered = isdir};
+}
+
 /* The filter is asked last, and only about what is shown but for it, or entered. */
 static Verdict judge(const Subject *subject)
 {
 	Verdict verdict = {.shown = true, .entered = subject->isdir};
 	if (subject->root->single)
-		return verdict;
+		return judge_single(subject->root, subject->isdir);
 	verdict = judge_patterns(subject);
 	if (!verdict.shown && !verdict.entered)
 		return verdict;

@@ -28,6 +28,15 @@ static uint32_t hash_of(const Text *dir, const char *name, size_t length)
 	return hash_more(hash, name, length);
 }
 
+/* As it begins the paths below it. */
+static uint32_t hash_of_root(const Text *root)
+{
+	size_t length = root->length;
+	while (length > 0 && root->bytes[length - 1] == '/')
+		length--;
+	return hash_more(hash_start, root->bytes, length);
+}
+
 /* Where it is, or would be. */
 static LatestPath *slot_of(const Latest *latest, uint32_t hash)
 {
@@ -91,7 +100,10 @@ void latest_note(Latest *latest, const Item *item, uint64_t oldest)
 	if (latest->paths == NULL)
 		return;
 	uint32_t seq = (uint32_t)item->seq;
-	put(latest, hash_of(item->dir, item->names, item->name_length), seq);
+	if (item->op == OP_GONE) /* told of a single file's folder, where only that is meant */
+		put(latest, hash_of_root(item->root), seq);
+	else
+		put(latest, hash_of(item->dir, item->names, item->name_length), seq);
 	if (item->from_dir != NULL)
 		put(latest,
 			hash_of(item->from_dir, item->names + item->name_length, item->from_name_length), seq);

@@ -692,6 +692,13 @@ static bool enters(void *owner, Dir *parent, Node *node)
 	return view_enters(owner, parent, node);
 }
 
+/* The directory is what the root is, or leads to it. A single file's name may be a directory's: then it only leaves. */
+static bool leads_to(const char *inner, const char *rel, const Root *root)
+{
+	const char *rest = path_below(inner, rel);
+	return rest != NULL && !(root->single && rest[0] == '\0');
+}
+
 /* Roots within a directory that is renamed are no longer where they were. */
 static void lose_inner_roots(View *view, Dir *dir, const Node *node)
 {
@@ -702,7 +709,7 @@ static void lose_inner_roots(View *view, Dir *dir, const Node *node)
 	for (size_t i = 0; rel != NULL && i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
 		const char *inner = path_below(root->key->bytes, outer->key->bytes);
-		if (root != outer && inner != NULL && path_below(inner, rel) != NULL && root->top != NULL)
+		if (root != outer && inner != NULL && leads_to(inner, rel, root) && root->top != NULL)
 			way_lose(root);
 	}
 }

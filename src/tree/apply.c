@@ -289,8 +289,7 @@ static void apply_content(Tree *tree, Dir *dir, const Record *record)
 static bool may_be_followed(Tree *tree, Dir *dir, const Record *record)
 {
 	bool follows = tree->options.follow || dir_is_single(dir);
-	if (!follows || is_dir_record(record) ||
-		!(record->mask & (NOTIFY_CREATE | NOTIFY_MOVED_TO)))
+	if (!follows || is_dir_record(record) || !(record->mask & (NOTIFY_CREATE | NOTIFY_MOVED_TO)))
 		return false;
 	return look_at(tree, dir, record->name, record->name_length).type == TYPE_LINK;
 }

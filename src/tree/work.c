@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "tree/recover.h"
@@ -19,6 +20,22 @@
 
 /* --- the lists of directories that wait -------------------------------------------------------------------------- */
 
+static bool is_inner_top(const Dir *dir)
+{
+	return !dir->dead && dir->parent == NULL && dir->entry.root->outer != NULL;
+}
+
+/* What leads to a root is told before what is in it: inner roots wait for all else, the innermost longest. */
+static void put_behind(Tree *tree, Dir *dir)
+{
+	size_t at = 0, depth = dir->entry.root->key->length;
+	while (is_inner_top(tree->pending[at]) && tree->pending[at]->entry.root->key->length > depth)
+		at++;
+	size_t behind = tree->pending_count - 1 - at;
+	memmove(tree->pending + at + 1, tree->pending + at, behind * sizeof *tree->pending);
+	tree->pending[at] = dir;
+}
+
 void tree_scan_later(Tree *tree, Dir *dir, unsigned how)
 {
 	if (dir->pruned || dir->dead)
@@ -27,10 +44,13 @@ void tree_scan_later(Tree *tree, Dir *dir, unsigned how)
 	dir->deep |= (how & SCAN_DEEP) != 0;
 	dir->rewatch |= (how & SCAN_REWATCH) != 0;
 	dir->compare |= (how & SCAN_COMPARE) != 0;
-	if (!dir->pending)
-		dir->pending = dirs_push(&tree->pending, &tree->pending_count, &tree->pending_size, dir);
+	if (dir->pending)
+		return;
+	dir->pending = dirs_push(&tree->pending, &tree->pending_count, &tree->pending_size, dir);
 	if (!dir->pending)
 		tree->starved = true;
+	else if (is_inner_top(dir))
+		put_behind(tree, dir);
 }
 
 static void defer(Tree *tree, Dir *dir)
