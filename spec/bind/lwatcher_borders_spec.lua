@@ -5,6 +5,7 @@
 local helper = require "support.helper"
 local moonwatch = require "moonwatch"
 local scene = require "support.scene"
+local watching = require "support.watching"
 
 local probe = scene.probe
 
@@ -452,6 +453,26 @@ describe("exchanges", function()
       helper.step(0) -- all folders are found and watched; nobody has looked into most of them
       for i = 1, count, 50 do assert(probe.exchange(("%s/n/%d/x"):format(s.R, i), ("%s/d/%d"):format(s.R, i))) end
       s:check()
+   end)
+
+   it("with what is outside lose nothing that has two paths, or that another watcher sees whole", function()
+      local s = scene.new()
+      helper.write(s.R .. "/d/a", "1")
+      helper.write(s.O .. "/b", "2")
+      helper.symlink("d", s.R .. "/link")
+      local twice <close> = assert(moonwatch.watch { s.R .. "/d/a", s.R .. "/link/a", s.R .. "/link" })
+      local half <close> = assert(moonwatch.watch(s.O))
+      local whole <close> = assert(moonwatch.watch(s.base))
+      for round = 1, 4 do
+         local one, other = s.R .. "/d/a", s.O .. "/b"
+         if round % 2 == 0 then one, other = other, one end
+         assert(probe.exchange(one, other))
+         assert.same({ "a", "a" }, watching.known(twice))
+         assert.same({ "b" }, watching.known(half))
+         local event = whole:get(10)
+         assert.same({ "move", true }, { event.op, event.exchange })
+         assert.same({}, watching.words(whole))
+      end
    end)
 
    it("with what is outside are a delete and a create in one", function()

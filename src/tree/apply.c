@@ -219,12 +219,10 @@ static void apply_moved_out(Tree *tree, Dir *dir, const Record *record)
 {
 	if (tree->last_in.to_dir == dir && tree->last_in.to_hash == name_hash(record))
 		mend(tree, dir);
-	if (tree->skips && tree->skip_cookie == record->cookie) {
-		tree->skips = false;
+	if (tree->skips && tree->skip_cookie == record->cookie)
 		tree_raise_fate(tree, FATE_MERGED);
-	} else {
+	else
 		apply_delete(tree, dir, record);
-	}
 }
 
 /* The look may show a later entry than the record is about: only where nothing is unread its type is believed. */
@@ -543,7 +541,6 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 	tree_wake(tree);
 	tree->stamp = tree->hub->stamp;
 	if (tree->skips && tree->skip_cookie == pair->from.cookie) {
-		tree->skips = false;
 		tree_count(tree, FATE_MERGED);
 		tree_count(tree, FATE_MERGED);
 		return;

@@ -513,6 +513,8 @@ static bool hand_on_rename(Hub *hub, const Record *from, size_t size)
 		Record decoded;
 		size_t after = second + record_at(hub, second, &decoded);
 		pair.reversed_next = is_reversed(hub, after, &pair);
+		pair.to.out_next = pair.reversed_next; /* for who knows that directory alone */
+		pair.to.out_cookie = pair.next_cookie;
 		consume(hub, second);
 		hand_on_pair(hub, &pair);
 		return true;

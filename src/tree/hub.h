@@ -38,8 +38,8 @@ typedef struct Record {
 	const char *name; /* without NUL; length 0 for the watched inode itself */
 	size_t name_length;
 	uint64_t position; /* of its end */
-	/* A second half without a first, and the next change of names there is that the same name goes: an exchange with
-	 * something outside, or in and out again. */
+	/* Of a second half: the next change of names there is that the same name goes. For whom it has no first, that is an
+	 * exchange with something outside, or in and out again. */
 	bool out_next;
 	uint32_t out_cookie;
 } Record;

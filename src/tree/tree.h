@@ -142,7 +142,8 @@ struct Tree {
 	int64_t stamp;   /* file clock before the read or the listing under way */
 	int64_t gap; /* file clock when the queue was last known to be empty before records were lost */
 	Recovery recovery;
-	uint32_t skip_cookie; /* second pair of an exchange that was told with the first */
+	uint32_t
+		skip_cookie; /* second pair of an exchange that was told with the first, by whichever path it comes */
 	bool skips;
 	LastRename last;    /* that put something out of the way */
 	LastRename last_in; /* that brought something to a name */
