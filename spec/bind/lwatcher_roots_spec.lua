@@ -483,7 +483,7 @@ describe("several roots", function()
       helper.write(s.R .. "/in", "x")
       local watcher <close> = assert(moonwatch.watch { s.R, s.R .. "/in" })
       local function lines()
-         return lines_of(watcher, function(event)
+         return scene.lines(watcher, function(event)
             return ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel)
          end)
       end

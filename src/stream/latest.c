@@ -5,42 +5,82 @@
 #include "stream/latest.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* So many events are remembered after their reader has had them. */
 enum { SIZE_LEAST = 256, REMEMBERED = 8192 };
 
-static const uint32_t hash_start = 2166136261u;
+/* --- hashes of paths ---------------------------------------------------------------------------------------------- */
 
-static uint32_t hash_more(uint32_t hash, const char *bytes, size_t length)
+static uint64_t mix(uint64_t hash, uint64_t word)
 {
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+	return hash ^ hash >> 32;
+}
+
+/* That of a path is made of its directory's and its last component. */
+static uint64_t hash_below(uint64_t hash, const char *name, size_t length)
+{
+	uint64_t word;
+	hash = mix(hash, length);
+	for (; length >= sizeof word; name += sizeof word, length -= sizeof word) {
+		memcpy(&word, name, sizeof word);
+		hash = mix(hash, word);
+	}
+	word = 0;
 	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)bytes[i]) * 16777619u;
+		word = word << 8 | (unsigned char)name[i];
+	return mix(hash, word);
+}
+
+/* Takes the next component off the path. */
+static uint64_t hash_next(uint64_t hash, const char **path, size_t *length)
+{
+	const char *slash = memchr(*path, '/', *length);
+	size_t part = slash != NULL ? (size_t)(slash - *path) : *length;
+	size_t taken = part + (slash != NULL);
+	hash = hash_below(hash, *path, part);
+	*path += taken;
+	*length -= taken;
 	return hash;
 }
 
-static uint32_t hash_of(const Text *dir, const char *name, size_t length)
+/* Slashes at the end do not count. */
+static uint64_t hash_of_text(const Text *text)
 {
-	uint32_t hash = hash_more(hash_start, dir->bytes, dir->length);
-	if (length == 0)
-		return hash;
-	if (dir->length > 0 && dir->bytes[dir->length - 1] != '/')
-		hash = hash_more(hash, "/", 1);
-	return hash_more(hash, name, length);
+	const char *path = text->bytes;
+	size_t length = text->length;
+	uint64_t hash = 0;
+	while (length > 0 && path[length - 1] == '/')
+		length--;
+	do
+		hash = hash_next(hash, &path, &length);
+	while (length > 0);
+	return hash;
 }
 
-/* As it begins the paths below it. */
-static uint32_t hash_of_root(const Text *root)
+static uint64_t hash_of_dir(Latest *latest, Text *dir)
 {
-	size_t length = root->length;
-	while (length > 0 && root->bytes[length - 1] == '/')
-		length--;
-	return hash_more(hash_start, root->bytes, length);
+	if (latest->dir == dir)
+		return latest->dir_hash;
+	text_free(latest->dir);
+	latest->dir = text_share(dir);
+	latest->dir_hash = hash_of_text(dir);
+	return latest->dir_hash;
 }
+
+static uint32_t hash_of(Latest *latest, Text *dir, const char *name, size_t length)
+{
+	uint64_t hash = hash_of_dir(latest, dir);
+	return (uint32_t)(length > 0 ? hash_below(hash, name, length) : hash);
+}
+
+/* --- the table -------------------------------------------------------------------------------------------------------- */
 
 /* Where it is, or would be. */
 static LatestPath *slot_of(const Latest *latest, uint32_t hash)
 {
-	size_t at = hash ^ hash >> 15;
+	size_t at = hash;
 	while (latest->paths[at & (latest->size - 1)].seq != 0 &&
 		latest->paths[at & (latest->size - 1)].hash != hash)
 		at++;
@@ -70,7 +110,8 @@ static size_t count_later(const Latest *latest, uint32_t than)
 /* Forgets what only concerns events older than `since`, into a table with room for as much again. */
 static void rebuild(Latest *latest, uint32_t since)
 {
-	Latest fresh = {.size = SIZE_LEAST, .since = since};
+	Latest fresh = {
+		.size = SIZE_LEAST, .since = since, .dir = latest->dir, .dir_hash = latest->dir_hash};
 	size_t kept = count_later(latest, since);
 	while (fresh.size < 4 * kept)
 		fresh.size *= 2;
@@ -101,12 +142,14 @@ void latest_note(Latest *latest, const Item *item, uint64_t oldest)
 		return;
 	uint32_t seq = (uint32_t)item->seq;
 	if (item->op == OP_GONE) /* told of a single file's folder, where only that is meant */
-		put(latest, hash_of_root(item->root), seq);
+		put(latest, (uint32_t)hash_of_text(item->root), seq);
 	else
-		put(latest, hash_of(item->dir, item->names, item->name_length), seq);
+		put(latest, hash_of(latest, item->dir, item->names, item->name_length), seq);
 	if (item->from_dir != NULL)
 		put(latest,
-			hash_of(item->from_dir, item->names + item->name_length, item->from_name_length), seq);
+			hash_of(
+				latest, item->from_dir, item->names + item->name_length, item->from_name_length),
+			seq);
 }
 
 void latest_begin(Latest *latest, const Queue *queue)
@@ -124,22 +167,20 @@ void latest_begin(Latest *latest, const Queue *queue)
 void latest_clear(Latest *latest)
 {
 	free(latest->paths);
+	text_free(latest->dir);
 	*latest = (Latest){0};
 }
 
 bool latest_holds(const Latest *latest, const char *path, size_t length, uint64_t seq)
 {
-	uint32_t hash = hash_start;
+	uint64_t hash = 0;
 	if (latest->paths == NULL || !is_later((uint32_t)seq, latest->since))
 		return false;
-	for (size_t i = 0; i <= length; i++) {
-		if (i == length || path[i] == '/') {
-			const LatestPath *found = slot_of(latest, hash);
-			if (found->seq != 0 && is_later(found->seq, (uint32_t)seq))
-				return false;
-		}
-		if (i < length)
-			hash = hash_more(hash, path + i, 1);
-	}
+	do {
+		hash = hash_next(hash, &path, &length);
+		const LatestPath *found = slot_of(latest, (uint32_t)hash);
+		if (found->seq != 0 && is_later(found->seq, (uint32_t)seq))
+			return false;
+	} while (length > 0);
 	return true;
 }

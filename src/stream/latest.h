@@ -23,6 +23,8 @@ typedef struct Latest {
 	LatestPath *paths; /* a hash table; NULL: nothing is noted */
 	size_t size, used; /* size is a power of two */
 	uint32_t since;    /* of older events nothing is known */
+	Text *dir;         /* of the last one, since neighbours share it; with its hash */
+	uint64_t dir_hash;
 } Latest;
 
 /* Begins with what waits in the queue; fine where it has begun. Out of memory nothing is known of any event. */
