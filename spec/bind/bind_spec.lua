@@ -189,4 +189,32 @@ describe("memory that runs out", function()
       local result = run("starve", chunk)
       assert.same({ "survived many\n", 0 }, { result.out, result.status })
    end)
+
+   it("gives no handler of an inotify object another one's event", function()
+      local result = run("starve", ([[
+         local folder, wrong = %q, 0
+         moonwatch.on_error(function() end)
+         local inotify = moonwatch.inotify()
+         if not inotify then return end
+         local function add(op)
+            inotify:add(folder, op, function(event) if type(event) ~= "userdata" or event.op ~= op then wrong = wrong + 1 end end)
+         end
+         add "create"
+         add "delete"
+         local function work()
+            for _ = 1, 3 do
+               local file = io.open(folder .. "/f", "w")
+               if file then file:close() end
+               os.remove(folder .. "/f")
+            end
+         end
+         work()
+         pcall(inotify.add, inotify, folder, "attrib") -- decodes for all of them
+         work()
+         for _ = 1, 3 do pcall(moonwatch.step, 0) end
+         if wrong > 0 then print(wrong) end
+         inotify:close()
+      ]]):format(helper.folder()))
+      assert.same({ "survived many\n", 0 }, { result.out, result.status })
+   end)
 end)

@@ -413,7 +413,12 @@ describe("an inotify object", function()
          assert.same({ "create a", "ignored/" }, told(events))
          assert.equal(watch, events[2].watch)
 
-         assert(inotify:add(dir, "create"))
+         watch = assert(inotify:add(dir, "create"))
+         for _, wd in ipairs { -1, (1 << 32) + watch.wd, (1 << 63) + watch.wd } do
+            assert.is_nil(inotify:find(wd))
+            assert.is_false(inotify:remove(wd))
+         end
+         assert.equal("a path must not contain a NUL byte", misuse(function() inotify:remove(dir .. "\0") end))
          assert.is_true(inotify:remove(dir))
          assert.is_true(inotify:remove(assert(inotify:add(dir, "create")).wd))
          assert.same({ "ignored/", "ignored/" }, all(inotify))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * linotify.h - private to linotify.c and linotify_watch.c: an inotify object and its watches.
+ * linotify.h - private to linotify*.c: an inotify object and its watches.
  *
  * The kernel knows one watch per inode, scripts may have several: all with one descriptor form a chain (the *sharers*),
  * found by that descriptor. A watch object is kept alive by the inotify object's tables from its adding until its
@@ -23,9 +23,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/list.h"
 #include "bind/bind.h"
+#include "bind/levent.h"
 #include "loop/loop.h"
 #include "os/notify.h"
 
@@ -49,6 +51,11 @@ typedef struct Fifo {
 	int slot;
 } Fifo;
 
+static inline bool fifo_empty(const Fifo *fifo)
+{
+	return fifo->head == fifo->tail;
+}
+
 struct Inotify {
 	Source source;    /* first member */
 	LoopIo io;        /* started only while somebody waits or a handler lives */
@@ -67,7 +74,8 @@ struct Inotify {
 	size_t handlers; /* watches with a handler whose IGNORED has not come */
 	List watches;    /* all that are in SLOT_ALL, in the order of their adding */
 	Fifo queue, handled;
-	unsigned char *buffer; /* of NOTIFY_BUFFER_SIZE, from the first read on */
+	int *listed;           /* what watch_check_all asked the kernel for last */
+	unsigned char *buffer; /* of NOTIFY_BUFFER_SIZE */
 	NotifyReader reader;   /* what of the last read has not been handed over */
 	uint64_t bytes_read;
 	double time, wall; /* of that read */
@@ -91,11 +99,6 @@ extern const Class inotify_class, watch_class;
 
 /* --- linotify.c; `self` is at stack index `object` throughout --- */
 
-/* Decodes all that waits, by the rules of now. */
-void inotify_settle(lua_State *L, Inotify *self, int object);
-/* Makes an event for the watch (NULL: an overflow) and queues it for whoever gets it. */
-void inotify_queue(
-	lua_State *L, Inotify *self, int object, Watch *watch, const NotifyRecord *record);
 /* Starts and stops looking at the descriptor, as waiters and handlers ask for it. 0 or a negative errno. */
 int inotify_look(Inotify *self);
 /* A watch got a handler: keeps the object alive and in the loop. 0 or a negative errno. */
@@ -103,12 +106,39 @@ int inotify_handle(lua_State *L, Inotify *self, int object);
 
 int open_inotify(lua_State *L);
 
-/* --- linotify_watch.c --- */
+/* --- linotify_route.c --- */
 
-/* The first sharer of a descriptor, pushed with its pointer returned; or nothing and NULL. */
-Watch *watch_push_by_wd(lua_State *L, int object, int wd);
+/* Whom records are decoded for: the first event for them is left on the stack (for handlers: handler, event), all others
+ * are queued. */
+typedef enum Audience { NOBODY, READER, HANDLER } Audience;
+/* The next event of the buffer for the audience; false: the buffer is empty. */
+bool inotify_decode(lua_State *L, Inotify *self, int object, Audience audience);
+/* The next bytes from the kernel into the empty buffer: how many, 0 or a negative errno. */
+ssize_t inotify_refill(Inotify *self);
+/* Decodes all that waits, by the rules of now. */
+void inotify_settle(lua_State *L, Inotify *self, int object);
+/* Makes an event for the watch and queues it for whoever gets it. */
+void inotify_queue(
+	lua_State *L, Inotify *self, int object, Watch *watch, const NotifyRecord *record);
+/* An event of no watch in particular, with the stamps of the last read. */
+Event *inotify_push_event(lua_State *L, const Inotify *self, const NotifyRecord *record);
+double inotify_wall_clock(void);
+/* Pushes the first value of a queue that is not empty, and takes it out. */
+void fifo_push(lua_State *L, int object, Fifo *fifo);
+
+/* --- linotify_chain.c --- */
+
 /* Pushes the object of a watch that is in SLOT_ALL. */
 void watch_push(lua_State *L, int object, const Watch *watch);
+Watch *watch_first_sharer(lua_State *L, int object, int wd); /* or NULL */
+/* The first active watch of the path on the top of the stack, which is popped; or NULL. */
+Watch *watch_first_namesake(lua_State *L, int object);
+/* Into and out of the chain of SLOT_BY_WD or SLOT_BY_PATH. */
+void watch_join(lua_State *L, int object, int slot, Watch *watch);
+void watch_leave(lua_State *L, int object, int slot, Watch *watch);
+
+/* --- linotify_watch.c --- */
+
 /* The bits of a record that this watch is to be told of. */
 uint32_t watch_wants(const Watch *watch, const NotifyRecord *record);
 /* Its ONESHOT has had its event. */

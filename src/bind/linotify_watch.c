@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,128 +35,6 @@ static Watch *check_watch(lua_State *L)
 	return bind_check(L, 1, &watch_class);
 }
 
-/* --- the tables ----------------------------------------------------------------------------------------------- */
-
-Watch *watch_push_by_wd(lua_State *L, int object, int wd)
-{
-	lua_getiuservalue(L, object, SLOT_BY_WD);
-	lua_rawgeti(L, -1, wd);
-	lua_remove(L, -2);
-	Watch *watch = lua_touserdata(L, -1);
-	if (watch == NULL)
-		lua_pop(L, 1);
-	return watch;
-}
-
-void watch_push(lua_State *L, int object, const Watch *watch)
-{
-	lua_getiuservalue(L, object, SLOT_ALL);
-	lua_rawgetp(L, -1, watch);
-	lua_remove(L, -2);
-}
-
-static Watch *first_sharer(lua_State *L, int object, int wd)
-{
-	Watch *watch = watch_push_by_wd(L, object, wd);
-	if (watch != NULL)
-		lua_pop(L, 1);
-	return watch;
-}
-
-/* The first active watch of the path on the top of the stack, which is popped; or NULL. */
-static Watch *first_namesake(lua_State *L, int object)
-{
-	lua_getiuservalue(L, object, SLOT_BY_PATH);
-	lua_insert(L, -2);
-	lua_rawget(L, -2);
-	Watch *watch = lua_touserdata(L, -1);
-	lua_pop(L, 2);
-	return watch;
-}
-
-/* Sets what is found by the descriptor or the path (see `slot`) of one watch to another's object, NULL for nil. */
-static void set_first(lua_State *L, int object, int slot, const Watch *of, const Watch *first)
-{
-	watch_push(L, object, of);
-	lua_getiuservalue(L, -1, WATCH_PATH);
-	lua_remove(L, -2);
-	lua_getiuservalue(L, object, slot);
-	lua_insert(L, -2);
-	if (slot == SLOT_BY_WD) {
-		lua_pop(L, 1);
-		lua_pushinteger(L, of->wd);
-	}
-	if (first == NULL)
-		lua_pushnil(L);
-	else
-		watch_push(L, object, first);
-	lua_rawset(L, -3);
-	lua_pop(L, 1);
-}
-
-/* Both chains are short; a watch goes to the end of its own. */
-static void join_sharers(lua_State *L, int object, Watch *watch)
-{
-	Watch *first = first_sharer(L, object, watch->wd);
-	watch->sharer = NULL;
-	if (first == NULL) {
-		set_first(L, object, SLOT_BY_WD, watch, watch);
-		return;
-	}
-	while (first->sharer != NULL)
-		first = first->sharer;
-	first->sharer = watch;
-}
-
-static void leave_sharers(lua_State *L, int object, Watch *watch)
-{
-	Watch *first = first_sharer(L, object, watch->wd);
-	if (first == watch) {
-		set_first(L, object, SLOT_BY_WD, watch, watch->sharer);
-	} else {
-		while (first != NULL && first->sharer != watch)
-			first = first->sharer;
-		if (first != NULL)
-			first->sharer = watch->sharer;
-	}
-	watch->sharer = NULL;
-}
-
-static Watch *namesakes(lua_State *L, int object, const Watch *watch)
-{
-	watch_push(L, object, watch);
-	lua_getiuservalue(L, -1, WATCH_PATH);
-	lua_remove(L, -2);
-	return first_namesake(L, object);
-}
-
-static void join_namesakes(lua_State *L, int object, Watch *watch)
-{
-	Watch *first = namesakes(L, object, watch);
-	watch->namesake = NULL;
-	if (first == NULL) {
-		set_first(L, object, SLOT_BY_PATH, watch, watch);
-		return;
-	}
-	while (first->namesake != NULL)
-		first = first->namesake;
-	first->namesake = watch;
-}
-
-static void leave_namesakes(lua_State *L, int object, Watch *watch)
-{
-	Watch *first = namesakes(L, object, watch);
-	if (first == watch) {
-		set_first(L, object, SLOT_BY_PATH, watch, watch->namesake);
-	} else {
-		while (first != NULL && first->namesake != watch)
-			first = first->namesake;
-		if (first != NULL)
-			first->namesake = watch->namesake;
-	}
-	watch->namesake = NULL;
-}
-
 /* --- life ----------------------------------------------------------------------------------------------------- */
 
 uint32_t watch_wants(const Watch *watch, const NotifyRecord *record)
@@ -172,7 +51,7 @@ static void deactivate(lua_State *L, Inotify *self, int object, Watch *watch)
 {
 	if (!watch->active)
 		return;
-	leave_namesakes(L, object, watch);
+	watch_leave(L, object, SLOT_BY_PATH, watch);
 	watch->active = false;
 	self->active--;
 }
@@ -180,7 +59,7 @@ static void deactivate(lua_State *L, Inotify *self, int object, Watch *watch)
 void watch_bury(lua_State *L, Inotify *self, int object, Watch *watch)
 {
 	deactivate(L, self, object, watch);
-	leave_sharers(L, object, watch);
+	watch_leave(L, object, SLOT_BY_WD, watch);
 	list_remove(&watch->link);
 	if (watch->handler)
 		self->handlers--;
@@ -228,7 +107,7 @@ static int look_up(lua_State *L, Inotify *self, int object, int entry)
 	int wd = notify_add_fd(self->fd, entry, NOTIFY_MASK_ADD);
 	if (wd == -ENOSPC)
 		return -ESTALE;
-	if (wd < 0 || first_sharer(L, object, wd) != NULL)
+	if (wd < 0 || watch_first_sharer(L, object, wd) != NULL)
 		return wd;
 	notify_remove(self->fd, wd);
 	return -ESTALE;
@@ -260,7 +139,7 @@ static int set_union(lua_State *L, Inotify *self, int object, Watch *first, Watc
 
 static void narrow(lua_State *L, Inotify *self, int object, int wd)
 {
-	Watch *first = first_sharer(L, object, wd);
+	Watch *first = watch_first_sharer(L, object, wd);
 	for (Watch *by = first; by != NULL; by = by->sharer)
 		if (set_union(L, self, object, first, by) == 0)
 			return;
@@ -278,7 +157,7 @@ static void end_alone(lua_State *L, Inotify *self, int object, Watch *watch)
 
 static bool is_shared(lua_State *L, int object, const Watch *watch)
 {
-	return watch->sharer != NULL || first_sharer(L, object, watch->wd) != watch;
+	return watch->sharer != NULL || watch_first_sharer(L, object, watch->wd) != watch;
 }
 
 void watch_spend(lua_State *L, Inotify *self, int object, Watch *watch)
@@ -312,10 +191,10 @@ static bool end_watch(lua_State *L, Inotify *self, int object, Watch *watch)
 static bool end_wd(lua_State *L, Inotify *self, int object, int wd)
 {
 	bool any = false;
-	Watch *first = first_sharer(L, object, wd);
+	Watch *first = watch_first_sharer(L, object, wd);
 	if (first != NULL && first->sharer != NULL) {
 		inotify_settle(L, self, object); /* some may have had their ONESHOT */
-		first = first_sharer(L, object, wd);
+		first = watch_first_sharer(L, object, wd);
 	}
 	for (Watch *watch = first; watch != NULL; watch = watch->sharer) {
 		any |= watch->active;
@@ -331,7 +210,7 @@ static bool end_path(lua_State *L, Inotify *self, int object)
 	int path = lua_gettop(L);
 	for (;;) {
 		lua_pushvalue(L, path);
-		Watch *watch = first_namesake(L, object);
+		Watch *watch = watch_first_namesake(L, object);
 		if (watch == NULL)
 			break;
 		any |= end_watch(L, self, object, watch);
@@ -378,24 +257,19 @@ static void bury_missing(lua_State *L, Inotify *self, int object, const int *wds
 	}
 }
 
-/* The list of the kernel's watches is taken before the queue is emptied: who is missing there and still unburied
+/* The list of the kernel's watches is taken before the queue is emptied (and kept in case that raises): who is missing there and still unburied
  * after that had its IGNORED swallowed. */
 void watch_check_all(lua_State *L, Inotify *self, int object)
 {
-	int *list;
 	size_t count;
-	if (notify_list(self->fd, &list, &count) < 0)
+	free(self->listed);
+	self->listed = NULL;
+	if (notify_list(self->fd, &self->listed, &count) < 0)
 		return;
-	if (any_missing(self, list, count)) {
-		int *wds = lua_newuserdatauv(L, (count + 1) * sizeof *wds, 0);
-		memcpy(wds, list, count * sizeof *wds);
-		free(list);
+	if (any_missing(self, self->listed, count)) {
 		inotify_settle(L, self, object);
-		bury_missing(L, self, object, wds, count);
-		lua_pop(L, 1);
-		return;
+		bury_missing(L, self, object, self->listed, count);
 	}
-	free(list);
 }
 
 /* --- adding --------------------------------------------------------------------------------------------------- */
@@ -436,9 +310,9 @@ static void enlist(lua_State *L, Inotify *self, Watch *watch, int wd)
 {
 	if (watch->wd != wd) {
 		watch->wd = wd;
-		join_sharers(L, ADD_OBJECT, watch);
+		watch_join(L, ADD_OBJECT, SLOT_BY_WD, watch);
 	}
-	join_namesakes(L, ADD_OBJECT, watch);
+	watch_join(L, ADD_OBJECT, SLOT_BY_PATH, watch);
 	watch->inotify = self;
 	watch->active = true;
 	self->active++;
@@ -466,11 +340,11 @@ static int share(lua_State *L, Inotify *self, int entry, Watch *watch, Watch *fi
 {
 	watch->wd = first->wd;
 	watch->isdir = first->isdir;
-	join_sharers(L, ADD_OBJECT, watch);
+	watch_join(L, ADD_OBJECT, SLOT_BY_WD, watch);
 	int wd = notify_add_fd(self->fd, entry, union_mask(first));
 	if (wd == first->wd)
 		return wd;
-	leave_sharers(L, ADD_OBJECT, watch);
+	watch_leave(L, ADD_OBJECT, SLOT_BY_WD, watch);
 	watch->wd = -1;
 	/* A ONESHOT ended the kernel's watch in this very moment, and this is a new one. */
 	return wd < 0 ? wd : notify_add_fd(self->fd, entry, watch->mask & ~PATH_FLAGS);
@@ -480,7 +354,7 @@ static int share(lua_State *L, Inotify *self, int entry, Watch *watch, Watch *fi
 static Watch *same_path(lua_State *L, const Watch *first)
 {
 	lua_pushvalue(L, ADD_PATH);
-	for (Watch *watch = first_namesake(L, ADD_OBJECT); watch != NULL; watch = watch->namesake)
+	for (Watch *watch = watch_first_namesake(L, ADD_OBJECT); watch != NULL; watch = watch->namesake)
 		if (watch->wd == first->wd)
 			return watch;
 	return NULL;
@@ -510,7 +384,7 @@ static int add_pinned(
 	}
 	if (wd < 0)
 		return wd;
-	Watch *first = first_sharer(L, ADD_OBJECT, wd);
+	Watch *first = watch_first_sharer(L, ADD_OBJECT, wd);
 	*extended = may_extend ? same_path(L, first) : NULL;
 	if (*extended == NULL)
 		return share(L, self, entry, watch, first);
@@ -603,6 +477,13 @@ int watch_l_add(lua_State *L)
 
 /* --- the inotify object's other methods ----------------------------------------------------------------------- */
 
+/* A number at index 2 as a descriptor; -1 for one that no watch can have. */
+static int check_wd(lua_State *L)
+{
+	lua_Integer wd = luaL_checkinteger(L, 2);
+	return wd >= 0 && wd <= INT_MAX ? (int)wd : -1;
+}
+
 static bool remove_any(lua_State *L, Inotify *self)
 {
 	Watch *watch = bind_test(L, 2, &watch_class);
@@ -614,8 +495,9 @@ static bool remove_any(lua_State *L, Inotify *self)
 	}
 	switch (lua_type(L, 2)) {
 	case LUA_TNUMBER:
-		return end_wd(L, self, 1, (int)luaL_checkinteger(L, 2));
+		return end_wd(L, self, 1, check_wd(L));
 	case LUA_TSTRING:
+		bind_checkpath(L, 2, NULL);
 		lua_pushvalue(L, 2);
 		return end_path(L, self, 1);
 	default:
@@ -641,10 +523,10 @@ int watch_l_find(lua_State *L)
 	Watch *watch = NULL;
 	lua_settop(L, 2);
 	if (lua_type(L, 2) == LUA_TNUMBER) {
-		watch = first_sharer(L, 1, (int)luaL_checkinteger(L, 2));
+		watch = watch_first_sharer(L, 1, check_wd(L));
 	} else {
 		bind_checkpath(L, 2, NULL);
-		watch = first_namesake(L, 1);
+		watch = watch_first_namesake(L, 1);
 	}
 	if (!self->open || watch == NULL || !watch->active)
 		lua_pushnil(L);
@@ -731,7 +613,7 @@ static int update(lua_State *L, Inotify *self, Watch *watch, int object, uint32_
 	if (wd >= 0 && wd != watch->wd)
 		wd = -ESTALE;
 	if (wd >= 0)
-		wd = extend(self, entry, watch, first_sharer(L, object, wd),
+		wd = extend(self, entry, watch, watch_first_sharer(L, object, wd),
 			mask & NOTIFY_MASK_ADD ? watch->mask | own : own);
 	close(entry);
 	return wd < 0 ? wd : 0;
