@@ -130,6 +130,17 @@ describe("polling", function()
       assert.same({ "*create g", "*modify f", "*modify g" }, sorted(s:events()))
    end)
 
+   -- The next look began before the last was over, and nothing was ever settled.
+   it("settles though a look at all takes longer than the interval", function()
+      local dir = helper.folder()
+      for i = 1, 2000 do helper.mkdir(dir .. "/" .. i) end
+      local watcher <close> = assert(moonwatch.watch(dir, { backend = "poll", interval = 0.0001, wait = false }))
+      assert(watcher:ready(60))
+      helper.write(dir .. "/7/a", "")
+      assert(watcher:sync(60))
+      assert.equal("create", watcher:get(0).op)
+   end)
+
    it("tells a change of mode as attrib", function()
       local s = with { "f", "d/g" }
       probe.chmod(s.R .. "/f", 256)

@@ -21,11 +21,10 @@ static void add_entry(EntryWalk *walk, const char *rel, size_t length, const Nod
 	lua_rawseti(walk->L, -2, ++walk->count);
 }
 
-static void add_entries(EntryWalk *walk, Dir *dir)
+static void add_children(EntryWalk *walk, Dir *dir)
 {
 	View *view = &walk->watcher->watch.view;
 	ChildCursor cursor;
-	luaL_checkstack(walk->L, 4, "tree too deep");
 	for (Node *node = children_start(dir, &cursor); node != NULL;
 		 node = children_next(dir, &cursor)) {
 		size_t length;
@@ -36,9 +35,13 @@ static void add_entries(EntryWalk *walk, Dir *dir)
 			border_rel(&view->border, dir, node_name(node), node->name_length, &length);
 		if (rel != NULL && shown)
 			add_entry(walk, rel, length, node);
-		if (node_is_dir(node))
-			add_entries(walk, dir_of(node));
 	}
+}
+
+static void add_entries(EntryWalk *walk, Dir *top)
+{
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
+		add_children(walk, dir);
 }
 
 /* _entries(): a flat list rel, type, rel, type, ... */
@@ -59,19 +62,14 @@ static int l_entries(lua_State *L)
 }
 
 /* Into the table on top, a key for each directory that is looked at, the same for all names of one. */
-static void add_directories(lua_State *L, Dir *dir)
+static void add_directories(lua_State *L, Dir *top)
 {
-	ChildCursor cursor;
-	luaL_checkstack(L, 4, "tree too deep");
-	if (dir->claim.wd >= 0 || dir->polled) {
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
+		if (dir->claim.wd < 0 && !dir->polled)
+			continue;
 		lua_pushfstring(L, "%I:%I", (LUAI_UACINT)dir->dev, (LUAI_UACINT)dir->entry.ino);
 		lua_pushboolean(L, true);
 		lua_rawset(L, -3);
-	}
-	for (Node *node = children_start(dir, &cursor); node != NULL;
-		 node = children_next(dir, &cursor)) {
-		if (node_is_dir(node))
-			add_directories(L, dir_of(node));
 	}
 }
 

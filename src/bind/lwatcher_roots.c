@@ -501,28 +501,6 @@ static int l_rescan(lua_State *L)
 
 /* --- directories without a watch -------------------------------------------------------------------------------------------- */
 
-typedef struct Lacking {
-	Dir **items;
-	size_t count, size;
-} Lacking;
-
-static void note_lacking(Tree *tree, Dir *dir, uint64_t argument)
-{
-	Lacking *lacking = (Lacking *)(uintptr_t)argument;
-	bool lacks = dir->unreadable || (dir->polled && !tree->options.poll);
-	if (!lacks)
-		return;
-	if (lacking->count == lacking->size) {
-		size_t size = lacking->size ? lacking->size * 2 : 16;
-		Dir **items = realloc(lacking->items, size * sizeof *items);
-		if (items == NULL)
-			return;
-		lacking->items = items;
-		lacking->size = size;
-	}
-	lacking->items[lacking->count++] = dir;
-}
-
 static void push_lacking(lua_State *L, Tree *tree, Dir *dir)
 {
 	int error = watching_reason(tree, dir);
@@ -538,27 +516,28 @@ static void push_lacking(lua_State *L, Tree *tree, Dir *dir)
 	lua_setfield(L, -2, "polled");
 }
 
+/* Into the list on top. */
+static void push_all_lacking(lua_State *L, Tree *tree, Dir *top)
+{
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
+		if (!dir->unreadable && (!dir->polled || tree->options.poll))
+			continue;
+		push_lacking(L, tree, dir);
+		lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+	}
+}
+
 /* unwatched(): a list of { path, reason, errno, polled } */
 static int l_unwatched(lua_State *L)
 {
 	Watcher *watcher = watcher_check(L);
-	Lacking lacking = {0};
 	if (watcher->watch.shared == NULL)
 		return bind_closed(L);
 	Tree *tree = watcher->watch.tree;
+	lua_newtable(L);
 	for (size_t i = 0; i < tree->root_count; i++) {
 		if (tree->roots[i]->top != NULL)
-			tree_visit_dirs(tree, tree->roots[i]->top, note_lacking, (uintptr_t)&lacking);
-	}
-	void *anchor = lua_newuserdatauv(L, lacking.count * sizeof(Dir *) + 1, 0);
-	if (lacking.count > 0)
-		memcpy(anchor, lacking.items, lacking.count * sizeof(Dir *));
-	free(lacking.items);
-	Dir **items = anchor;
-	lua_newtable(L);
-	for (size_t i = 0; i < lacking.count; i++) {
-		push_lacking(L, tree, items[i]);
-		lua_rawseti(L, -2, (lua_Integer)i + 1);
+			push_all_lacking(L, tree, tree->roots[i]->top);
 	}
 	tree_close_trail(tree);
 	return 1;

@@ -46,7 +46,9 @@ const char *border_rel(
 	Border *border, Dir *dir, const char *name, size_t length, size_t *rel_length)
 {
 	const Text *path = tree_path(border->tree, dir);
-	return path != NULL ? compose(border, tree_root_of(dir), path, name, length, rel_length) : NULL;
+	return path != NULL
+		? compose(border, tree_root_of(border->tree, dir), path, name, length, rel_length)
+		: NULL;
 }
 
 /* An entry that is judged: below one root, and as others that hold it call it. */
@@ -312,7 +314,7 @@ Verdict border_ask(
 {
 	Subject subject = {
 		.border = border,
-		.root = tree_root_of(dir),
+		.root = tree_root_of(border->tree, dir),
 		.dir = dir,
 		.isdir = isdir,
 		.node = node,

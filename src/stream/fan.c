@@ -24,27 +24,34 @@ static bool enters(void *owner, Dir *parent, Node *node)
 	return false;
 }
 
-static void prune_below(Fan *fan, Dir *dir);
-
-/* In or out of the tree, as the views look now. */
-static void prune(Fan *fan, Dir *parent, Node *node)
+/* In or out of the tree, as the views look now. What is out has nothing below it. */
+static void prune_one(Fan *fan, Dir *parent, Node *node)
 {
-	bool entered = enters(fan, parent, node);
-	tree_prune(fan->tree, dir_of(node), !entered);
-	if (entered)
-		prune_below(fan, dir_of(node));
+	tree_prune(fan->tree, dir_of(node), !enters(fan, parent, node));
 }
 
-static void prune_below(Fan *fan, Dir *dir)
+static void prune_children(Fan *fan, Dir *dir)
 {
 	ChildCursor cursor;
-	if (dir_is_single(dir))
-		return;
 	for (Node *node = children_start(dir, &cursor); node != NULL;
 		 node = children_next(dir, &cursor)) {
 		if (node_is_dir(node))
-			prune(fan, dir, node);
+			prune_one(fan, dir, node);
 	}
+}
+
+static void prune_below(Fan *fan, Dir *top)
+{
+	if (dir_is_single(top))
+		return;
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
+		prune_children(fan, dir);
+}
+
+static void prune(Fan *fan, Dir *parent, Node *node)
+{
+	prune_one(fan, parent, node);
+	prune_below(fan, dir_of(node));
 }
 
 static void prune_all(Fan *fan)
@@ -70,7 +77,7 @@ static bool is_plain(const Told *told)
 
 static bool see(Sight *sight, Border *paths, Dir *dir, const char *name, size_t length)
 {
-	sight->root = tree_root_of(dir);
+	sight->root = tree_root_of(paths->tree, dir);
 	sight->rel = border_rel(paths, dir, name, length, &sight->length);
 	return sight->rel != NULL;
 }

@@ -221,7 +221,7 @@ static Where place_of(const View *view, Dir *dir, const char *name, size_t lengt
 		.dir = tree_path(view->tree, dir),
 		.name = name,
 		.length = length,
-		.root = tree_root_of(dir),
+		.root = tree_root_of(view->tree, dir),
 	};
 }
 
@@ -286,17 +286,20 @@ static bool judge(View *view, Dir *dir, Node *node, bool renamed)
 	return !view->border.active || border_judge(&view->border, dir, node, renamed);
 }
 
-static void judge_all(View *view, Dir *dir)
+static void judge_children(View *view, Dir *dir)
 {
 	ChildCursor cursor;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor))
+		border_shows(&view->border, dir, node);
+}
+
+static void judge_all(View *view, Dir *top)
+{
 	if (view->border.by_path)
 		return;
-	for (Node *node = children_start(dir, &cursor); node != NULL;
-		 node = children_next(dir, &cursor)) {
-		border_shows(&view->border, dir, node);
-		if (node_is_dir(node))
-			judge_all(view, dir_of(node));
-	}
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
+		judge_children(view, dir);
 }
 
 /* --- what is told entry by entry --------------------------------------------------------------------------------------- */
@@ -705,7 +708,7 @@ static void lose_inner_roots(View *view, Dir *dir, const Node *node)
 	Tree *tree = view->tree;
 	size_t length;
 	const char *rel = border_rel(&view->border, dir, node_name(node), node->name_length, &length);
-	const Root *outer = tree_root_of(dir);
+	const Root *outer = tree_root_of(view->tree, dir);
 	for (size_t i = 0; rel != NULL && i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
 		const char *inner = path_below(root->key->bytes, outer->key->bytes);
@@ -717,7 +720,7 @@ static void lose_inner_roots(View *view, Dir *dir, const Node *node)
 void view_leave(View *view, Dir *dir, Node *node, bool replaced)
 {
 	bool isdir = node_is_dir(node);
-	if (isdir && tree_root_of(dir)->inner_count > 0)
+	if (isdir && tree_root_of(view->tree, dir)->inner_count > 0)
 		lose_inner_roots(view, dir, node);
 	if (!view->border.active || (view->border.by_path && !replaced))
 		return;
@@ -730,7 +733,7 @@ void view_leave(View *view, Dir *dir, Node *node, bool replaced)
 	if (shown || !isdir)
 		return;
 	Where place = place_of(view, dir, node_name(node), node->name_length);
-	Told gone = {.synthetic = true, .root = tree_root_of(dir)};
+	Told gone = {.synthetic = true, .root = tree_root_of(view->tree, dir)};
 	gone.initial = !gone.root->ready;
 	if (place.dir != NULL)
 		tell_delete_of(view, &gone, node, &place);
@@ -745,7 +748,7 @@ static void leave(void *owner, Dir *dir, Node *node, bool replaced)
 
 static Walk walk_in_place(View *view, Dir *dir, bool silently)
 {
-	Root *root = tree_root_of(dir);
+	Root *root = tree_root_of(view->tree, dir);
 	Walk walk = {.view = view, .old_root = root, .new_root = root, .stays = true};
 	walk.told = (Told){.synthetic = true, .root = root, .initial = !root->ready};
 	view->muted |= silently;
@@ -851,16 +854,20 @@ bool view_listens(const View *view, const Told *told, const Sight *at, const Sig
 		(from != NULL && sees(view, from, isdir));
 }
 
-static void fill_types(View *view, Dir *dir)
+static void fill_types(Tree *tree, Dir *dir)
 {
 	ChildCursor cursor;
 	for (Node *node = children_start(dir, &cursor); node != NULL;
 		 node = children_next(dir, &cursor)) {
 		if (node->type == TYPE_UNKNOWN)
-			tree_fill_type(view->tree, dir, node);
-		else if (node_is_dir(node))
-			fill_types(view, dir_of(node));
+			tree_fill_type(tree, dir, node);
 	}
+}
+
+static void fill_all_types(Tree *tree, Dir *top)
+{
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
+		fill_types(tree, dir);
 }
 
 static void tell_start(View *view)
@@ -869,22 +876,23 @@ static void tell_start(View *view)
 	for (size_t i = 0; i < tree->root_count; i++) {
 		if (tree->roots[i]->top == NULL)
 			continue;
-		fill_types(view, tree->roots[i]->top);
+		fill_all_types(tree, tree->roots[i]->top);
 		tell_content_of(view, tree->roots[i]);
 	}
 	tree_close_trail(tree);
 }
 
-static void tell_unwatched(Tree *tree, Dir *dir, uint64_t argument)
+static void tell_unwatched(View *view, Dir *top)
 {
-	View *view = (View *)(uintptr_t)argument;
 	Told told = {.op = OP_UNWATCHED, .type = TYPE_DIRECTORY, .synthetic = true, .name = ""};
-	if (!dir->unreadable)
-		return;
-	told.error = watching_reason(tree, dir);
-	told.root = tree_root_of(dir);
-	told.dir = dir;
-	view_tell(view, &told);
+	told.root = tree_root_of(view->tree, top);
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
+		if (!dir->unreadable)
+			continue;
+		told.error = watching_reason(view->tree, dir);
+		told.dir = dir;
+		view_tell(view, &told);
+	}
 }
 
 /* Others may have been told long ago what cannot be watched. */
@@ -894,7 +902,7 @@ static void catch_up(View *view)
 	view->waits = false;
 	for (size_t i = 0; i < tree->root_count; i++) {
 		if (tree->roots[i]->top != NULL)
-			tree_visit_dirs(tree, tree->roots[i]->top, tell_unwatched, (uintptr_t)view);
+			tell_unwatched(view, tree->roots[i]->top);
 	}
 	tree_close_trail(tree);
 	if (tree->limit_told)

@@ -23,7 +23,7 @@ static Dir *find_stale_twin(Tree *tree, const Dir *dir, const Dir *parent)
 			continue;
 		if (other->parent == NULL || tree_is_below(parent, other))
 			continue;
-		if (!trail_is_at_its_place(other))
+		if (!trail_is_at_its_place(tree, other))
 			return other;
 	}
 	return NULL;
@@ -57,17 +57,20 @@ static bool is_doubted(const Dir *dir)
 }
 
 /* Where the directory cannot be looked at any more, all that is doubted counts as lost; what is there is found again. */
-static void tell_all_lost(Tree *tree, Dir *dir)
+static void tell_children_lost(Tree *tree, Dir *dir)
 {
 	const Told like = {.synthetic = true};
 	ChildCursor cursor;
-	bool doubted = is_doubted(dir);
 	for (Node *node = children_start(dir, &cursor); node != NULL;
-		 node = children_next(dir, &cursor)) {
-		if (doubted)
-			tree_delete(tree, dir, node, &like);
-		else if (node_is_dir(node))
-			tell_all_lost(tree, dir_of(node));
+		 node = children_next(dir, &cursor))
+		tree_delete(tree, dir, node, &like);
+}
+
+static void tell_all_lost(Tree *tree, Dir *top)
+{
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
+		if (is_doubted(dir))
+			tell_children_lost(tree, dir);
 	}
 }
 
@@ -142,7 +145,7 @@ static bool may_enter(Tree *tree, Dir *parent, Node *node)
 
 bool adopt_tells(const Tree *tree, const Dir *dir)
 {
-	return tree->options.initial || tree_root_of(dir)->ready;
+	return tree->options.initial || tree_root_of(tree, dir)->ready;
 }
 
 static Node *insert_dir(Tree *tree, Dir *parent, Dir *dir, const Told *like)
@@ -167,10 +170,11 @@ Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, 
 
 /* A mount point is listed with the inode below the mount. Else another directory has taken the name since, and there is
  * a record that says so. */
-static bool is_what_was_listed(const Dir *dir, const Dir *parent, const DirEntry *entry)
+static bool is_what_was_listed(
+	const Tree *tree, const Dir *dir, const Dir *parent, const DirEntry *entry)
 {
 	return entry->linked || dir->dev != parent->dev || dir->entry.ino == entry->ino ||
-		hub_caught_up(tree_root_of(parent)->tree->hub);
+		hub_caught_up(tree->hub);
 }
 
 /* Opened and watched. Where that shows that it is known elsewhere, it was moved: told as a move, unless records are
@@ -179,7 +183,7 @@ static Node *adopt_open(Tree *tree, Dir *parent, Dir *dir, int fd, const DirEntr
 	const Told *like, bool *unsure)
 {
 	Dir *twin = NULL;
-	bool same = trail_prove(dir, fd) == 0 && is_what_was_listed(dir, parent, entry);
+	bool same = trail_prove(dir, fd) == 0 && is_what_was_listed(tree, dir, parent, entry);
 	if (same && tree_watch(tree, dir, fd) == 0)
 		twin = find_stale_twin(tree, dir, parent);
 	if (same && twin == NULL)

@@ -33,7 +33,7 @@ static bool is_misplaced(const Tree *tree, const Dir *dir)
 	const Dir *above = tree->polled > 0 ? dir->parent : NULL;
 	while (above != NULL && !above->polled)
 		above = above->parent;
-	return above != NULL && !trail_is_at_its_place(dir);
+	return above != NULL && !trail_is_at_its_place(tree, dir);
 }
 
 static Zone zone_of(const Tree *tree, Dir *dir, uint64_t position)

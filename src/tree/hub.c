@@ -317,6 +317,7 @@ static void hand_on(Hub *hub, const Record *record)
 static Claim **partner_of(Hub *hub, const Dir *dir, size_t at, const Record *to, uint64_t releases)
 {
 	Claim **best = NULL;
+	const Tree *tree = hub->by_index[dir->tree];
 	if (at < hub->news.count && hub->news.items[at] == &dir->claim)
 		return &hub->news.items[at];
 	for (size_t i = 0; i < hub->news.count; i++) {
@@ -327,7 +328,7 @@ static Claim **partner_of(Hub *hub, const Dir *dir, size_t at, const Record *to,
 			continue;
 		if (other == dir)
 			return place;
-		if (best == NULL || tree_root_of(other) == tree_root_of(dir))
+		if (best == NULL || tree_root_of(tree, other) == tree_root_of(tree, dir))
 			best = place;
 	}
 	return best;

@@ -91,11 +91,14 @@ size_t children_hash(const char *name, size_t length)
 	return (size_t)(hash ^ hash >> 32);
 }
 
+static size_t slot_of(const Dir *dir, const char *name, size_t length)
+{
+	return children_hash(name, length) & (((size_t)1 << dir->bucket_bits) - 1);
+}
+
 static Node **bucket_of(Dir *dir, const char *name, size_t length)
 {
-	if (dir->bucket_bits == 0)
-		return &dir->first;
-	return &dir->buckets[children_hash(name, length) & (((size_t)1 << dir->bucket_bits) - 1)];
+	return dir->bucket_bits == 0 ? &dir->first : &dir->buckets[slot_of(dir, name, length)];
 }
 
 static uint64_t last_word(const char *name, size_t length)
@@ -192,6 +195,13 @@ Node *children_start(const Dir *dir, ChildCursor *cursor)
 Node *children_next(const Dir *dir, ChildCursor *cursor)
 {
 	return advance(dir, cursor, cursor->next);
+}
+
+void children_resume(const Dir *dir, ChildCursor *cursor, const Node *node)
+{
+	*cursor = (ChildCursor){.next = node->next};
+	if (dir->bucket_bits > 0)
+		cursor->bucket = slot_of(dir, node_name(node), node->name_length) + 1;
 }
 
 void children_flatten(Dir *dir)

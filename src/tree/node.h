@@ -122,6 +122,7 @@ void children_clear(Dir *dir); /* frees the table; there are no children left */
 Node *children_start(const Dir *dir, ChildCursor *cursor);
 void children_clear_seen(const Dir *dir); /* no child counts as seen by a listing */
 Node *children_next(const Dir *dir, ChildCursor *cursor);
+void children_resume(const Dir *dir, ChildCursor *cursor, const Node *node); /* behind that child */
 /* Gives the table up for a plain list, so that taking out the first child again and again costs the same each time. */
 void children_flatten(Dir *dir);
 

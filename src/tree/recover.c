@@ -16,11 +16,10 @@
 
 enum { STREAK_MOST = 3 };
 
-static void disbelieve(Tree *tree, Dir *dir, uint64_t argument)
+static void disbelieve(Dir *top)
 {
-	(void)tree;
-	(void)argument;
-	dir->rewatch = true;
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
+		dir->rewatch = true;
 }
 
 static void begin(Tree *tree)
@@ -53,7 +52,7 @@ void tree_overflow(Tree *tree)
 		tree->gap = tree->hub->drained;
 	for (size_t i = 0; i < tree->root_count; i++) {
 		if (tree->roots[i]->top != NULL)
-			tree_visit_dirs(tree, tree->roots[i]->top, disbelieve, 0);
+			disbelieve(tree->roots[i]->top);
 	}
 	if (tree->root_count > 0)
 		tree_tell_root(tree, OP_OVERFLOW, tree->roots[0], 0);

@@ -69,7 +69,7 @@ static void sign(const Scan *scan, Node *node, const char *name)
 static bool may_tell(Scan *scan)
 {
 	if (scan->tells && !scan->proven && scan->error == 0) {
-		scan->proven = trail_is_at_its_place(scan->dir);
+		scan->proven = trail_is_at_its_place(scan->tree, scan->dir);
 		scan->error = scan->proven ? 0 : -ESTALE;
 	}
 	return scan->error == 0;

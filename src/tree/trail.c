@@ -12,13 +12,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TRAIL_MOST = 32 };
+enum { CLIMB_MOST = 4 * TRAIL_MOST };
 
 void tree_close_trail(Tree *tree)
 {
-	while (tree->trail_depth > 0)
-		close(tree->trail_fds[--tree->trail_depth]);
-	tree->trail_stale = false;
+	Trail *trail = &tree->trail;
+	while (trail->depth > 0)
+		close(trail->fds[--trail->depth]);
+	trail->stale = false;
 }
 
 void tree_rest_trail(Tree *tree)
@@ -30,7 +31,7 @@ void tree_rest_trail(Tree *tree)
 /* The trail may be in use further up the stack: it is only marked, and closed at the next opening. */
 void tree_leave_trail(Tree *tree)
 {
-	tree->trail_stale = true;
+	tree->trail.stale = true;
 }
 
 static int open_top(const Root *root)
@@ -38,7 +39,7 @@ static int open_top(const Root *root)
 	return root->single ? dir_open_root(root->folder->bytes) : dir_open_root(root->real->bytes);
 }
 
-/* The path from the top, as one string in the list buffer's place; NULL out of memory. */
+/* The path from the top; NULL out of memory. */
 static Text *relative_path(const Dir *dir)
 {
 	size_t length = 0;
@@ -58,14 +59,14 @@ static Text *relative_path(const Dir *dir)
 }
 
 /* By the whole path, without the trail; the caller closes. */
-int trail_open_whole(const Dir *dir)
+static int open_whole(const Tree *tree, const Dir *dir)
 {
-	int top = open_top(tree_root_of(dir));
+	int top = open_top(tree_root_of(tree, dir));
 	if (top < 0 || dir->parent == NULL)
 		return top;
 	Text *path = relative_path(dir);
-	bool follow = tree_root_of(dir)->tree->options.follow;
-	int fd = path != NULL ? dir_open_below(top, path->bytes, path->length, follow) : -ENOMEM;
+	int fd = path != NULL ? dir_open_below(top, path->bytes, path->length, tree->options.follow)
+						  : -ENOMEM;
 	text_free(path);
 	close(top);
 	return fd;
@@ -99,14 +100,79 @@ int trail_prove(Dir *dir, int fd)
 	return identity_equal(found, trail_identity(dir)) ? 0 : -ESTALE;
 }
 
-static int open_on_trail(Tree *tree, Dir *dir)
+static bool is_proven(const Dir *dir, int fd)
 {
-	const Dir *parent = dir->parent;
-	while (tree->trail_depth > 0 && tree->trail_dirs[tree->trail_depth - 1] != parent)
-		close(tree->trail_fds[--tree->trail_depth]);
-	if (tree->trail_depth > 0)
-		return trail_open_child(tree->trail_fds[tree->trail_depth - 1], dir);
-	return trail_open_whole(dir);
+	Identity found;
+	return dir_identify(fd, &found) == 0 && identity_equal(found, trail_identity(dir));
+}
+
+/* The trail goes on from another directory alone. */
+static void restart(Trail *trail, const Dir *dir, int fd)
+{
+	close(trail->fds[0]);
+	trail->dirs[0] = dir;
+	trail->fds[0] = fd;
+	trail->depth = 1;
+}
+
+static bool is_near(const Dir *dir, const Dir *ancestor)
+{
+	for (int i = 0; i < CLIMB_MOST && dir != NULL && dir != ancestor; i++)
+		dir = dir->parent;
+	return dir == ancestor;
+}
+
+/* From the outermost directory up to one of those that it lies in: a branch may be longer than the trail, and opened by
+ * its whole path each of its directories would cost as much as it lies deep. */
+static bool climb(Trail *trail, const Dir *ancestor)
+{
+	if (!is_near(trail->dirs[0], ancestor))
+		return false;
+	while (trail->dirs[0] != ancestor) {
+		const Dir *parent = trail->dirs[0]->parent;
+		int fd = dir_open(trail->fds[0], "..");
+		if (fd < 0)
+			return false;
+		if (!is_proven(parent, fd)) {
+			close(fd);
+			return false;
+		}
+		restart(trail, parent, fd);
+	}
+	return true;
+}
+
+/* The innermost directory of the trail is the parent then. */
+static bool reach(Trail *trail, const Dir *parent)
+{
+	while (trail->depth > 1 && trail->dirs[trail->depth - 1] != parent)
+		close(trail->fds[--trail->depth]);
+	return trail->depth > 0 && parent != NULL &&
+		(trail->dirs[trail->depth - 1] == parent || climb(trail, parent));
+}
+
+static int open_on_trail(Tree *tree, const Dir *dir)
+{
+	Trail *trail = &tree->trail;
+	if (reach(trail, dir->parent))
+		return trail_open_child(trail->fds[trail->depth - 1], dir);
+	tree_close_trail(tree);
+	return open_whole(tree, dir);
+}
+
+/* The outer half of a full one goes. */
+static void append(Trail *trail, const Dir *dir, int fd)
+{
+	const size_t half = TRAIL_MOST / 2;
+	if (trail->depth == TRAIL_MOST) {
+		for (size_t i = 0; i < half; i++)
+			close(trail->fds[i]);
+		memmove(trail->dirs, trail->dirs + half, half * sizeof *trail->dirs);
+		memmove(trail->fds, trail->fds + half, half * sizeof *trail->fds);
+		trail->depth = half;
+	}
+	trail->dirs[trail->depth] = dir;
+	trail->fds[trail->depth++] = fd;
 }
 
 /* It may have been listed since it was opened. */
@@ -117,11 +183,12 @@ static int rewind_listing(int fd)
 
 int tree_open_dir(Tree *tree, Dir *dir)
 {
-	if (tree->trail_stale)
+	Trail *trail = &tree->trail;
+	if (trail->stale)
 		tree_close_trail(tree);
-	for (size_t i = tree->trail_depth; i > 0; i--) {
-		if (tree->trail_dirs[i - 1] == dir)
-			return rewind_listing(tree->trail_fds[i - 1]);
+	for (size_t i = trail->depth; i > 0; i--) {
+		if (trail->dirs[i - 1] == dir)
+			return rewind_listing(trail->fds[i - 1]);
 	}
 	int fd = open_on_trail(tree, dir);
 	if (fd < 0)
@@ -131,20 +198,15 @@ int tree_open_dir(Tree *tree, Dir *dir)
 		close(fd);
 		return error;
 	}
-	if (tree->trail_depth == TRAIL_MOST)
-		tree_close_trail(tree);
-	tree->trail_dirs[tree->trail_depth] = dir;
-	tree->trail_fds[tree->trail_depth++] = fd;
+	append(trail, dir, fd);
 	return fd;
 }
 
-bool trail_is_at_its_place(const Dir *dir)
+bool trail_is_at_its_place(const Tree *tree, const Dir *dir)
 {
-	Identity found;
-	int fd = trail_open_whole(dir);
-	if (fd < 0)
-		return false;
-	bool same = dir_identify(fd, &found) == 0 && identity_equal(found, trail_identity(dir));
-	close(fd);
+	int fd = open_whole(tree, dir);
+	bool same = fd >= 0 && is_proven(dir, fd);
+	if (fd >= 0)
+		close(fd);
 	return same;
 }

@@ -7,11 +7,10 @@
 
 #include "tree/tree.h"
 
-int trail_open_whole(const Dir *dir); /* by the whole path, unproven; the caller closes */
-int trail_open_child(int parent_fd, const Dir *dir); /* by its name; the same */
+int trail_open_child(int parent_fd, const Dir *dir); /* by its name, unproven; the caller closes */
 Identity trail_identity(const Dir *dir);
 /* 0 where the descriptor is the directory, else -ESTALE; one never opened before is what is found. */
 int trail_prove(Dir *dir, int fd);
-bool trail_is_at_its_place(const Dir *dir);
+bool trail_is_at_its_place(const Tree *tree, const Dir *dir); /* by its whole path */
 
 #endif

@@ -8,6 +8,7 @@
 #include "tree/tree.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,8 +207,11 @@ uint64_t tree_end_first_look(Tree *tree)
 
 /* --- paths ---------------------------------------------------------------------------------------------------- */
 
-Root *tree_root_of(const Dir *dir)
+/* Mostly there is one, and trees may be deep. */
+Root *tree_root_of(const Tree *tree, const Dir *dir)
 {
+	if (tree->root_count == 1)
+		return tree->roots[0];
 	while (dir->parent != NULL)
 		dir = dir->parent;
 	return dir->entry.root;
@@ -231,7 +235,7 @@ static bool leads_to(const char *rel, size_t length, const Dir *parent, const No
 
 Root *tree_root_at(const Tree *tree, const Dir *parent, const Node *node)
 {
-	const Root *outer = tree_root_of(parent);
+	const Root *outer = tree_root_of(tree, parent);
 	for (size_t i = 0; i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
 		const char *rel = path_below(root->key->bytes, outer->key->bytes);
@@ -253,14 +257,36 @@ static Text *top_path(const Root *root)
 	return root->single ? root->prefix_folder : root->prefix;
 }
 
-static Text *compose_path(Tree *tree, Dir *dir)
+static bool is_path_known(const Tree *tree, const Dir *dir)
 {
+	return dir->path != NULL && dir->path_generation == tree->generation;
+}
+
+/* Without recursion: trees may be deeper than the stack. */
+static Text *compose_path(const Tree *tree, const Dir *dir)
+{
+	size_t below = 0;
+	const Dir *known = dir;
 	if (dir->parent == NULL)
 		return text_share(top_path(dir->entry.root));
-	Text *parent = tree_path(tree, dir->parent);
-	if (parent == NULL)
+	do {
+		below += known->entry.name_length + 1u;
+		known = known->parent;
+	} while (known->parent != NULL && !is_path_known(tree, known));
+	const Text *head = known->parent == NULL ? top_path(known->entry.root) : known->path;
+	bool slash = head->length > 0 && head->bytes[head->length - 1] != '/';
+	size_t at = head->length + below - !slash;
+	Text *path = text_new(at);
+	if (path == NULL)
 		return NULL;
-	return text_join(parent->bytes, parent->length, node_name(&dir->entry), dir->entry.name_length);
+	for (const Dir *d = dir; d != known; d = d->parent) {
+		at -= d->entry.name_length;
+		memcpy(path->bytes + at, node_name(&d->entry), d->entry.name_length);
+		if (at > head->length)
+			path->bytes[--at] = '/';
+	}
+	memcpy(path->bytes, head->bytes, head->length);
+	return path;
 }
 
 static bool text_equal(const Text *a, const Text *b)
@@ -274,9 +300,29 @@ size_t root_rel_at(const Root *root)
 	return prefix->length + (prefix->length > 0 && prefix->bytes[prefix->length - 1] != '/');
 }
 
+static void forget_long(Tree *tree, const Dir *dir)
+{
+	for (size_t i = 0; i < LONG_PATHS; i++) {
+		if (tree->long_paths[i] == dir)
+			tree->long_paths[i] = NULL;
+	}
+}
+
+/* Kept for every directory of a deep branch, they would take the square of its depth. */
+static void keep_long(Tree *tree, Dir *dir)
+{
+	Dir **place = &tree->long_paths[tree->next_long++ % LONG_PATHS];
+	forget_long(tree, dir);
+	if (*place != NULL) {
+		text_free((*place)->path);
+		(*place)->path = NULL;
+	}
+	*place = dir;
+}
+
 Text *tree_path(Tree *tree, Dir *dir)
 {
-	if (dir->path != NULL && dir->path_generation == tree->generation)
+	if (is_path_known(tree, dir))
 		return dir->path;
 	Text *path = compose_path(tree, dir);
 	if (path == NULL)
@@ -286,6 +332,8 @@ Text *tree_path(Tree *tree, Dir *dir)
 	} else {
 		text_free(dir->path);
 		dir->path = path;
+		if (path->length >= PATH_MAX)
+			keep_long(tree, dir);
 	}
 	dir->path_generation = tree->generation;
 	return dir->path;
@@ -304,7 +352,7 @@ void tree_tell(Tree *tree, uint8_t op, Dir *dir, Node *node, const Told *like)
 {
 	Told told = *like;
 	told.op = op;
-	told.root = tree_root_of(dir);
+	told.root = tree_root_of(tree, dir);
 	told.dir = dir;
 	told.node = node;
 	told.initial = !told.root->ready;
@@ -400,6 +448,7 @@ static void forget_dir(Tree *tree, Dir *dir)
 	if (dir->polled)
 		tree->polled--;
 	links_forget(tree, dir);
+	forget_long(tree, dir);
 	tree_leave_trail(tree);
 }
 
@@ -601,20 +650,19 @@ void tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const T
 
 /* --- all directories ------------------------------------------------------------------------------------------------ */
 
-void tree_visit_dirs(Tree *tree, Dir *top, TreeVisit *visit, uint64_t argument)
+Dir *tree_next_dir(const Dir *top, Dir *dir)
 {
-	Dir **stack = NULL;
-	size_t count = 0, size = 0;
-	Dir *dir = top;
-	do {
-		ChildCursor cursor;
-		visit(tree, dir, argument);
-		for (Node *node = children_start(dir, &cursor); node != NULL;
-			 node = children_next(dir, &cursor)) {
-			if (node_is_dir(node) && !dirs_push(&stack, &count, &size, dir_of(node)))
-				tree_visit_dirs(tree, dir_of(node), visit, argument);
-		}
-		dir = count > 0 ? stack[--count] : NULL;
-	} while (dir != NULL);
-	free(stack);
+	ChildCursor cursor;
+	Node *node = children_start(dir, &cursor);
+	for (;;) {
+		while (node != NULL && !node_is_dir(node))
+			node = children_next(dir, &cursor);
+		if (node != NULL)
+			return dir_of(node);
+		if (dir == top)
+			return NULL;
+		children_resume(dir->parent, &cursor, &dir->entry);
+		dir = dir->parent;
+		node = children_next(dir, &cursor);
+	}
 }

@@ -66,6 +66,8 @@ typedef struct TreeOptions {
 	bool missing_waits;
 } TreeOptions;
 
+enum { TRAIL_MOST = 32, LONG_PATHS = 8 };
+
 struct Root {
 	Tree *tree;
 	uint32_t index;
@@ -100,6 +102,14 @@ typedef struct LastRename {
 	uint32_t from_hash, to_hash;
 } LastRename;
 
+/* Descriptors of one branch, each the parent of the next; open during a slice only (trail.c). */
+typedef struct Trail {
+	const Dir *dirs[TRAIL_MOST];
+	int fds[TRAIL_MOST];
+	size_t depth;
+	bool stale; /* its directories may have moved or gone */
+} Trail;
+
 /* What paces the recoveries after overflows (recover.c). */
 typedef struct Recovery {
 	bool running;
@@ -120,7 +130,9 @@ struct Tree {
 	Root **roots;
 	size_t root_count;
 	uint32_t generation; /* directories moved so far: cached paths of older ones are checked */
-	bool ready;          /* the first look at the first roots is over */
+	Dir *long_paths[LONG_PATHS]; /* who have cached one that is longer than PATH_MAX, or had */
+	size_t next_long;
+	bool ready; /* the first look at the first roots is over */
 	/* Records up to here are held against the disk: what the first look lists has no position of its own, since
 	 * nothing is told of it. UINT64_MAX while it lasts. */
 	uint64_t unsure_until;
@@ -152,11 +164,7 @@ struct Tree {
 	Fate fate; /* of the record under way, so far */
 	uint64_t fates[FATE_COUNT];
 	uint64_t sequence;
-	/* descriptors of one branch, open during a slice only */
-	Dir *trail_dirs[32];
-	int trail_fds[32];
-	size_t trail_depth;
-	bool trail_stale;
+	Trail trail;
 };
 
 /* The strings are copied. */
@@ -209,8 +217,9 @@ static inline bool tree_looks_first(const Tree *tree)
 
 /* --- index: each change is told ---------------------------------------------------------------------------------- */
 
-Text *tree_path(Tree *tree, Dir *dir); /* borrowed until the next change; NULL out of memory */
-Root *tree_root_of(const Dir *dir);
+Text *tree_path(Tree *tree,
+	Dir *dir); /* borrowed until the next change, or LONG_PATHS others; NULL out of memory */
+Root *tree_root_of(const Tree *tree, const Dir *dir);
 /* The root of its own that an entry is, or NULL. */
 Root *tree_root_at(const Tree *tree, const Dir *parent, const Node *node);
 size_t root_rel_at(const Root *root); /* where in a path the part below the root begins */
@@ -283,9 +292,9 @@ int tree_open_dir(Tree *tree, Dir *dir);
 void tree_close_trail(Tree *tree);
 void tree_rest_trail(Tree *tree); /* the same where it is not used again at once */
 int tree_watch(Tree *tree, Dir *dir, int fd);
-/* All directories below and including `top`, parents first. */
-typedef void TreeVisit(Tree *tree, Dir *dir, uint64_t argument);
-void tree_visit_dirs(Tree *tree, Dir *top, TreeVisit *visit, uint64_t argument);
+/* The directory that follows among those below `top`, parents first and `top` itself before all; NULL behind the last.
+ * Without recursion or memory of its own: trees may be deeper than the stack. */
+Dir *tree_next_dir(const Dir *top, Dir *dir);
 /* A directory that a record has named: a create. It is opened, watched and listed later. */
 Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, const Told *like);
 

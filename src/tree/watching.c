@@ -76,7 +76,7 @@ static FilesystemKind kind_of(const Tree *tree, const Dir *dir, int fd)
 
 bool watching_is_across(const Tree *tree, const Dir *dir)
 {
-	const Root *root = tree_root_of(dir);
+	const Root *root = tree_root_of(tree, dir);
 	return tree->options.one_filesystem && root->top != NULL && dir->dev != root->top->dev;
 }
 
@@ -108,11 +108,12 @@ int tree_watch(Tree *tree, Dir *dir, int fd)
 
 /* A new look at everything that has no watch; where there is one to be had by now, it is taken. What could not be read
  * is tried again. */
-static void look_again(Tree *tree, Dir *dir, uint64_t argument)
+static void look_again(Tree *tree, Dir *top)
 {
-	(void)argument;
-	if (dir->polled || dir->unreadable)
-		tree_scan_later(tree, dir, SCAN_COMPARE);
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
+		if (dir->polled || dir->unreadable)
+			tree_scan_later(tree, dir, SCAN_COMPARE);
+	}
 }
 
 bool tree_polls(const Tree *tree)
@@ -130,7 +131,7 @@ void tree_poll(Tree *tree)
 		if (root->unsure || tree->options.poll)
 			tree_doubt_root(root);
 		if (root->top != NULL && looks)
-			tree_visit_dirs(tree, root->top, look_again, 0);
+			look_again(tree, root->top);
 	}
 }
 
@@ -147,6 +148,11 @@ void watching_poll_if_due(Tree *tree)
 {
 	if (tree->poll_at == 0 || tree->hub->now < tree->poll_at)
 		return;
+	/* One that takes longer than the interval is not begun again and again: then nothing would ever be settled. */
+	if (tree->pending_count > 0) {
+		tree->poll_at = tree->hub->now + tree->options.interval;
+		return;
+	}
 	tree_poll(tree);
 	bool again = tree_polls(tree) || watching_has_unsure_root(tree);
 	tree->poll_at = again ? tree->hub->now + tree->options.interval : 0;

@@ -1,0 +1,116 @@
+-- SPDX-License-Identifier: MIT
+--
+-- lwatcher_deep_spec.lua - directories within directories, thousands deep: longer than any path the kernel takes, and
+-- deeper than a stack.
+
+local helper = require "support.helper"
+local lfs = require "lfs"
+local moonwatch = require "moonwatch"
+local watching = require "support.watching"
+
+-- Under AddressSanitizer what was freed is kept for a while.
+local sanitized = helper.build:find "sanitize" ~= nil
+
+-- Calls fn in the directory; a path that is longer than PATH_MAX is gone step by step.
+local function within(dir, name, depth, fn)
+   local here = lfs.currentdir()
+   assert(lfs.chdir(dir))
+   for _ = 1, depth do
+      lfs.mkdir(name)
+      assert(lfs.chdir(name))
+   end
+   if fn then fn() end
+   assert(lfs.chdir(here))
+end
+
+local function remove(dir, what)
+   assert(os.execute(("cd %s && rm -rf %s"):format(helper.quote(dir), what)))
+end
+
+-- In memory where that can be: to remove them takes a minute on a disk.
+local function folder()
+   return helper.folder(lfs.attributes("/dev/shm", "mode") == "directory" and "/dev/shm" or nil)
+end
+
+local function resident()
+   for line in io.lines "/proc/self/status" do
+      local kib = line:match "^RssAnon:%s+(%d+)"
+      if kib then return kib / 1024 end
+   end
+end
+
+local function write(name)
+   io.open(name, "w"):close()
+end
+
+describe("a chain of 5,000 directories", function()
+   helper.leaves_nothing()
+
+   local DEPTH = 5000
+   local path = ("d/"):rep(DEPTH)
+
+   it("is watched to its end, renamed at its top and removed", function()
+      local dir = folder()
+      within(dir, "d", DEPTH)
+      local watcher <close> = assert(moonwatch.watch(dir, { events = "create delete move" }))
+      assert.same({ DEPTH, DEPTH + 1 }, { watcher:stats().entries, watcher:stats().watches })
+      within(dir, "d", DEPTH, function() write "a" end)
+      assert.same({ "create " .. path .. "a" }, watching.words(watcher))
+      helper.rename(dir .. "/d", dir .. "/e")
+      within(dir .. "/e", "d", DEPTH - 1, function() os.rename("a", "b") end)
+      local below = "e" .. path:sub(2)
+      assert.same({ "move d -> e", ("move %sa -> %sb"):format(below, below) }, watching.words(watcher))
+      local deepest = 0
+      for rel in watcher:entries() do deepest = math.max(deepest, #rel) end
+      assert.equal(#below + 1, deepest)
+      remove(dir, "e")
+      assert.equal("delete e", watching.words(watcher)[DEPTH + 1])
+      assert.same({ 0, 1 }, { watcher:stats().entries, watcher:stats().watches })
+   end)
+
+   it("is known after it was moved in, and forgotten after it was moved out", function()
+      local dir = folder()
+      helper.mkdir(dir .. "/in")
+      within(dir, "d", 1000, function() write "a" end)
+      local watcher <close> = assert(moonwatch.watch(dir .. "/in", { events = "create" }))
+      helper.rename(dir .. "/d", dir .. "/in/d")
+      local words = watching.words(watcher, "plain")
+      assert.same({ 1001, "create " .. ("d/"):rep(1000) .. "a" }, { #words, words[#words] })
+      helper.rename(dir .. "/in/d", dir .. "/d")
+      assert(watcher:sync(20))
+      assert.equal(0, watcher:stats().entries)
+   end)
+
+   it("is polled", function()
+      local dir = folder()
+      within(dir, "d", DEPTH)
+      local watcher <close> = assert(moonwatch.watch(dir, { events = "create", backend = "poll" }))
+      within(dir, "d", DEPTH, function() write "a" end)
+      assert.same({ "create " .. path .. "a" }, watching.words(watcher, "plain"))
+   end)
+
+   -- Each directory's path was kept from the moment on in which it was asked about its name: half a gigabyte here.
+   it("keeps no path for each of its directories", function()
+      local dir = folder()
+      within(dir, ("d"):rep(40), DEPTH)
+      collectgarbage()
+      local before = resident()
+      local watcher <close> = assert(moonwatch.watch(dir, { match = "*.c" }))
+      assert.equal(DEPTH, watcher:stats().directories - 1)
+      assert.is_true(sanitized or resident() - before < 64, resident() - before)
+   end)
+end)
+
+describe("a chain of 100,000 directories", function()
+   helper.leaves_nothing()
+
+   it("takes no stack", function()
+      local dir = folder()
+      within(dir, "d", 100000)
+      local watcher <close> = assert(moonwatch.watch(dir, { events = "create", wait = false }))
+      assert(watcher:ready(100))
+      assert.equal(100000, watcher:stats().entries)
+      within(dir, "d", 100000, function() write "a" end)
+      assert.same({ "create " .. ("d/"):rep(100000) .. "a" }, watching.words(watcher))
+   end)
+end)
