@@ -149,6 +149,21 @@ checked
       assert.same({ "*delete a/b/c/f", "move a -> z/", "move z/b -> z/y/" }, s:events())
       s:check { some = true }
    end)
+
+   -- At the limit no watch was believed any more, and none taken up again: all was polled, and told twice.
+   it("takes no watch away when records are lost", function()
+      local s = scene.new("fast")
+      for i = 1, 8 do helper.mkdir(("%s/d%d"):format(s.R, i)) end
+      s:watch { max_watches = 4, interval = 60 }
+      local before = { s.watcher:stats().watches, s.watcher:stats().polled }
+      assert(probe.noise(s.R .. "/noise1", s.R .. "/noise2", 20000))
+      helper.eventually(function() return s.watcher:stats().overflows == 1 end)
+      s:events()
+      assert.same({ 4, 5 }, before)
+      assert.same(before, { s.watcher:stats().watches, s.watcher:stats().polled })
+      helper.write(s.R .. "/f", "x")
+      assert.same({ "create f", "close_write f" }, s:events())
+   end)
 end)
 
 describe("an unreadable directory", function()

@@ -103,7 +103,7 @@ static bool found_new(Scan *scan, const DirEntry *entry)
 
 static bool content_changed(const Scan *scan, const Node *node, const FileInfo *info)
 {
-	if (scan->dir->polled || scan->dir->was_polled)
+	if (dir_signs(scan->dir))
 		return node->told != signature(info);
 	if (node->writing)
 		return true;
@@ -463,7 +463,7 @@ void scan_dir(Tree *tree, Dir *dir)
 		error = -EXDEV;
 	if (error == 0 && (dir->claim.wd < 0 || dir->rewatch))
 		error = tree_watch(tree, dir, scan.fd);
-	scan.compare |= dir->polled || dir->was_polled;
+	scan.compare |= dir_signs(dir);
 	if (error == 0)
 		error = list(&scan);
 	if (error == 0) {

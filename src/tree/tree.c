@@ -544,6 +544,15 @@ static Node *renamed(Tree *tree, Node *node, const char *name, size_t length)
 	return copy;
 }
 
+/* A signature says nothing elsewhere: there the file counts as never told. */
+static void drop_signature(Tree *tree, const Dir *from, Node *node, Dir *to)
+{
+	if (node_is_dir(node) || !dir_signs(from) || dir_signs(to))
+		return;
+	node->told = 0;
+	tree_scan_later(tree, to, SCAN_COMPARE);
+}
+
 /* What `node` has been renamed to comes to its new place. */
 static void link_renamed(Tree *tree, Dir *to, Node *moved, Node *node)
 {
@@ -560,6 +569,7 @@ static void link_renamed(Tree *tree, Dir *to, Node *moved, Node *node)
 static Node *relink(Tree *tree, Dir *dir, Node *node, Dir *to, const char *name, size_t length)
 {
 	children_remove(dir, node);
+	drop_signature(tree, dir, node, to);
 	Node *moved = renamed(tree, node, name, length);
 	if (moved != NULL)
 		link_renamed(tree, to, moved, node);
@@ -633,6 +643,8 @@ void tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const T
 	told.from_name_length = a_length;
 	children_remove(a_dir, a);
 	children_remove(b_dir, b);
+	drop_signature(tree, a_dir, a, b_dir);
+	drop_signature(tree, b_dir, b, a_dir);
 	Node *there = renamed(tree, a, b_name, b_length);
 	Node *here = there != NULL ? renamed(tree, b, a_name, a_length) : NULL;
 	if (here == NULL) {

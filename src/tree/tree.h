@@ -181,6 +181,12 @@ static inline bool dir_is_single(const Dir *dir)
 	return dir->parent == NULL && dir->entry.root->single;
 }
 
+/* Of its files a signature is kept, and not when they were told (scan.c). */
+static inline bool dir_signs(const Dir *dir)
+{
+	return dir->polled || dir->was_polled;
+}
+
 /* --- life ----------------------------------------------------------------------------------------------------- */
 
 int tree_open(Tree **out, Hub *hub, const TreeOptions *options, TreeSink sink);

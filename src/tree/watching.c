@@ -59,12 +59,14 @@ static int claim(Tree *tree, Dir *dir, int fd)
 {
 	const TreeOptions *options = &tree->options;
 	bool had = dir->claim.wd >= 0;
-	bool spent = options->most_watches > 0 && tree->watches >= options->most_watches && !had;
-	if (spent || tree->full)
+	bool spent = options->most_watches > 0 && tree->watches >= options->most_watches;
+	if (!had && (spent || tree->full))
 		return -ENOSPC;
 	bool alone = dir->parent == NULL || dir->linked;
 	uint32_t mask = needed_mask | options->mask | (alone ? top_mask : 0);
 	int error = hub_claim(tree->hub, fd, mask, &dir->claim);
+	if (error == -ENOSPC)
+		hub_unclaim(tree->hub, &dir->claim); /* what it had is gone */
 	tree->watches += (dir->claim.wd >= 0) - (size_t)had;
 	return error;
 }

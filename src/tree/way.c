@@ -386,7 +386,7 @@ static void carry_over(Tree *tree, Dir *old, Dir *top)
 	if (copy == NULL)
 		return;
 	copy->ino = node->ino;
-	copy->told = node->told;
+	copy->told = dir_signs(old) && !tree->options.poll ? 0 : node->told;
 	children_add(top, copy);
 	tree->entries++;
 	if (!node_is_dir(copy))
