@@ -464,6 +464,14 @@ describe("a handle", function()
       assert.equal("KILL", handle:wait().signal)
    end)
 
+   it("takes no number for a signal that is none", function()
+      local handle <close> = start { "sleep", 100 }
+      for _, number in ipairs { 0, -9, 9.5, 4711, (1 << 32) + 9, (1 << 63) + 9 } do
+         assert.equal(("there is no signal '%s'"):format(number), helper.misuse(function() handle:kill(number) end))
+      end
+      assert.is_true(handle.running)
+   end)
+
    it("refuses a signal after the end, in words", function()
       local handle = start { "true" }
       handle:wait()

@@ -9,12 +9,14 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/escape.h"
 #include "bind/state.h"
 #include "moonwatch.h"
+#include "os/signame.h"
 
 /* Keys of the registry. */
 static const char bind_key, anchors_key, counts_key, own_key, source_key;
@@ -240,6 +242,22 @@ const char *bind_checkpath(lua_State *L, int index, size_t *length)
 	if (length != NULL)
 		*length = size;
 	return path;
+}
+
+int bind_findsignal(lua_State *L, int index)
+{
+	if (lua_type(L, index) != LUA_TNUMBER)
+		return signame_find(luaL_checkstring(L, index));
+	lua_Integer number = lua_isinteger(L, index) ? lua_tointeger(L, index) : 0;
+	return number > 0 && number < NSIG ? (int)number : 0;
+}
+
+int bind_checksignal(lua_State *L, int index)
+{
+	int number = bind_findsignal(L, index);
+	if (number == 0)
+		bind_misuse(L, "there is no signal '%s'", luaL_tolstring(L, index, NULL));
+	return number;
 }
 
 double bind_opttimeout(lua_State *L, int index)

@@ -51,6 +51,9 @@ void bind_pushescaped(lua_State *L, const char *bytes, size_t length);
 int bind_misuse(lua_State *L, const char *format, ...);
 /* A path argument: a string without NUL, or misuse. */
 const char *bind_checkpath(lua_State *L, int index, size_t *length);
+/* A signal by number or name; 0 where there is no such signal. */
+int bind_findsignal(lua_State *L, int index);
+int bind_checksignal(lua_State *L, int index); /* or misuse */
 /* An optional timeout argument: absent or nil gives a negative number (for ever); negative or NaN is misuse. */
 double bind_opttimeout(lua_State *L, int index);
 

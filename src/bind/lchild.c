@@ -5,7 +5,6 @@
 #include "bind/lchild.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -176,19 +175,6 @@ static ProcessObject *check_process(lua_State *L)
 	return bind_check(L, 1, &process_class);
 }
 
-/* A signal by number or name, or misuse. */
-static int check_signal(lua_State *L, int index)
-{
-	int number = 0;
-	if (lua_type(L, index) == LUA_TNUMBER)
-		number = lua_isinteger(L, index) ? (int)lua_tointeger(L, index) : 0;
-	else
-		number = signame_find(luaL_checkstring(L, index));
-	if (number <= 0 || number >= NSIG)
-		bind_misuse(L, "there is no signal '%s'", luaL_tolstring(L, index, NULL));
-	return number;
-}
-
 static int l_wait(lua_State *L)
 {
 	ProcessObject *process = check_process(L);
@@ -199,7 +185,7 @@ static int l_kill(lua_State *L)
 {
 	static const char *const targets[] = {"group", "leader", NULL};
 	ProcessObject *process = check_process(L);
-	int number = check_signal(L, 2);
+	int number = bind_checksignal(L, 2);
 	bool alone = luaL_checkoption(L, 3, "group", targets) == 1;
 	int error = alone ? child_signal_leader(&process->child, number)
 					  : child_signal(&process->child, number);
@@ -353,9 +339,8 @@ ProcessObject *process_push(lua_State *L, const char *name, size_t length)
 /* core.signal_number(name or number): the number, or nil where there is no such signal. */
 static int l_signal_number(lua_State *L)
 {
-	int number =
-		lua_isinteger(L, 1) ? (int)lua_tointeger(L, 1) : signame_find(luaL_checkstring(L, 1));
-	if (number <= 0 || number >= NSIG)
+	int number = bind_findsignal(L, 1);
+	if (number == 0)
 		lua_pushnil(L);
 	else
 		lua_pushinteger(L, number);

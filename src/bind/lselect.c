@@ -11,6 +11,7 @@
 #include "bind/bind.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <string.h>
@@ -140,9 +141,9 @@ static int fd_of(lua_State *L, int object)
 		push_answer(L, lua_gettop(L), "pollfd");
 		lua_remove(L, -2);
 	}
-	int fd = lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : -1;
+	lua_Integer fd = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : -1;
 	lua_pop(L, 1);
-	return fd;
+	return fd >= 0 && fd <= INT_MAX ? (int)fd : -1;
 }
 
 static void push_pollable(lua_State *L, int object)

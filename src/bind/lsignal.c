@@ -75,15 +75,6 @@ static void stop_all(Signals *signals)
 
 /* --- constructor ---------------------------------------------------------------------------------------------- */
 
-static int check_number(lua_State *L, int index)
-{
-	int number = lua_isinteger(L, index) ? (int)lua_tointeger(L, index)
-										 : signame_find(luaL_checkstring(L, index));
-	if (number <= 0)
-		bind_misuse(L, "there is no signal '%s'", lua_tostring(L, index));
-	return number;
-}
-
 static int fail(lua_State *L, int index, int error)
 {
 	const char *name = lua_tostring(L, index);
@@ -100,7 +91,7 @@ static int l_signal(lua_State *L)
 	int count = lua_gettop(L);
 	luaL_argcheck(L, count > 0, 1, "the name of a signal expected");
 	for (int i = 1; i <= count; i++)
-		check_number(L, i);
+		bind_checksignal(L, i);
 	Loop *loop = bind_loop(L);
 	Signals *signals =
 		bind_new(L, &signal_class, sizeof(*signals) + (size_t)count * sizeof(Entry), 0);
@@ -109,7 +100,7 @@ static int l_signal(lua_State *L)
 		Entry *entry = &signals->entries[i];
 		entry->owner = signals;
 		entry->signal.fire = raised;
-		int error = loop_signal_start(loop, &entry->signal, check_number(L, i + 1));
+		int error = loop_signal_start(loop, &entry->signal, bind_checksignal(L, i + 1));
 		if (error < 0) {
 			stop_all(signals);
 			return fail(L, i + 1, error);

@@ -3,6 +3,7 @@
  * lwatcher_open.c - how a watcher comes to be: its options, and the filter that is one of them.
  */
 #include <lauxlib.h>
+#include <math.h>
 #include <string.h>
 
 #include "bind/llimits.h"
@@ -198,7 +199,7 @@ int watcher_l_new(lua_State *L)
 		.rules =
 			{
 				.flat = get_flag(L, "flat"),
-				.depth = (uint32_t)get_number(L, "depth"),
+				.depth = (uint32_t)fmin(get_number(L, "depth"), UINT32_MAX),
 				.filter = watcher->filter_thread != NULL ? ask_filter : NULL,
 				.owner = watcher,
 			},

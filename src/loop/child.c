@@ -23,10 +23,9 @@ static const double KILLED_FOR =
 /* False where the kernel holds it back from us for now: a debugger on the child sees it first. */
 static bool take_status(Child *child)
 {
-	int taken;
 	if (child->process.reaped)
 		return true;
-	taken = spawn_reap(&child->process, &child->status);
+	int taken = spawn_reap(&child->process, &child->status);
 	if (taken < 0)
 		child->error = taken;
 	return taken != 0;
@@ -128,10 +127,9 @@ static void on_timer(LoopTimer *timer)
 
 static int watch(Child *child, double timeout)
 {
-	int error;
 	child->io.ready = on_end;
 	child->timer.fire = on_timer;
-	error = loop_timer_start(
+	int error = loop_timer_start(
 		child->loop, &child->timer, child->started_at + (timeout >= 0 ? timeout : FAR_AWAY));
 	if (error == 0)
 		error = loop_io_start(child->loop, &child->io, child->process.pidfd, EPOLLIN);
@@ -140,10 +138,9 @@ static int watch(Child *child, double timeout)
 
 int child_start(Loop *loop, Child *child, const Spawn *spawn, double timeout, SpawnStep *failed)
 {
-	int error;
 	child->loop = loop;
 	child->started_at = loop_now();
-	error = spawn_start(spawn, &child->process, failed);
+	int error = spawn_start(spawn, &child->process, failed);
 	if (error < 0)
 		return error;
 	child->state = CHILD_RUNNING;

@@ -49,13 +49,12 @@ static void compact(Inlet *inlet)
 static int make_room(Inlet *inlet)
 {
 	size_t room = inlet->room > 0 ? inlet->room * 2 : CHUNK;
-	char *grown;
 	if (inlet->room - inlet->end >= CHUNK / 2)
 		return 0;
 	compact(inlet);
 	if (inlet->room - inlet->end >= CHUNK / 2)
 		return 0;
-	grown = realloc(inlet->bytes, room);
+	char *grown = realloc(inlet->bytes, room);
 	if (grown == NULL)
 		return inlet->room > inlet->end ? 0 : -ENOMEM;
 	inlet->bytes = grown;
@@ -103,10 +102,9 @@ static void drop_front(Inlet *inlet, size_t keep)
 /* Twice the limit is held before the front is dropped, so that each byte is moved once at most. */
 static int capture_some(Inlet *inlet)
 {
-	int error;
 	if (inlet->end - inlet->start >= inlet->limit + least(inlet->limit, SIZE_MAX / 2) + CHUNK)
 		drop_front(inlet, inlet->limit);
-	error = make_room(inlet);
+	int error = make_room(inlet);
 	if (error < 0) { /* less is kept than was asked for, but the child goes on */
 		drop_front(inlet, (inlet->end - inlet->start) / 2);
 		error = make_room(inlet);
@@ -166,10 +164,9 @@ static bool take_line(Inlet *inlet, const char **line, size_t *length)
 int inlet_line(Inlet *inlet, const char **line, size_t *length)
 {
 	while (!take_line(inlet, line, length)) {
-		int count;
 		if (inlet_is_over(inlet))
 			return 0;
-		count = make_room(inlet);
+		int count = make_room(inlet);
 		if (count == 0)
 			count = read_some(inlet);
 		if (count < 0 || (count == 0 && !inlet_is_over(inlet)))
@@ -206,10 +203,9 @@ int inlet_listen(Inlet *inlet, bool on)
 /* What is kept for a result that may be asked for late need not keep its room. */
 static void shrink(Inlet *inlet)
 {
-	char *smaller;
 	drop_front(inlet, inlet->limit);
 	compact(inlet);
-	smaller = realloc(inlet->bytes, inlet->end + 1);
+	char *smaller = realloc(inlet->bytes, inlet->end + 1);
 	if (smaller != NULL) {
 		inlet->bytes = smaller;
 		inlet->room = inlet->end + 1;

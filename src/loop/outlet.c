@@ -112,7 +112,6 @@ static int keep(Outlet *outlet, const char *bytes, size_t length)
 int outlet_write(Outlet *outlet, const char *bytes, size_t length)
 {
 	ssize_t count = 0;
-	int error;
 	if (!is_open(outlet) || outlet->closing)
 		return refusal(outlet);
 	if (outlet_is_empty(outlet))
@@ -127,7 +126,7 @@ int outlet_write(Outlet *outlet, const char *bytes, size_t length)
 		bytes += count;
 		length -= (size_t)count;
 	}
-	error = keep(outlet, bytes, length);
+	int error = keep(outlet, bytes, length);
 	return error < 0 ? error : advance(outlet);
 }
 
