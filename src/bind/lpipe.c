@@ -10,6 +10,13 @@
 
 /* --- reader --------------------------------------------------------------------------------------------------- */
 
+/* The reader or writer is at index 1. */
+static int fail(lua_State *L, int error)
+{
+	lua_getiuservalue(L, 1, 1);
+	return bind_failf(L, -error, "%s: %s", lua_tostring(L, -1), strerror(-error));
+}
+
 static int take_line(lua_State *L, Source *source)
 {
 	Reader *reader = (Reader *)source;
@@ -17,7 +24,7 @@ static int take_line(lua_State *L, Source *source)
 	size_t length;
 	int count = inlet_line(&reader->inlet, &line, &length);
 	if (count < 0 || reader->error < 0)
-		return bind_fail(L, NULL, count < 0 ? -count : -reader->error);
+		return fail(L, count < 0 ? count : reader->error);
 	if (count > 0)
 		lua_pushlstring(L, line, length);
 	else if (inlet_is_over(&reader->inlet))
@@ -59,9 +66,11 @@ static const luaL_Reg reader_meta[] = {
 
 static const Class reader_class = {.name = "moonwatch.reader", .meta = reader_meta};
 
-Reader *reader_push(lua_State *L)
+Reader *reader_push(lua_State *L, const char *subject)
 {
-	Reader *reader = bind_new(L, &reader_class, sizeof *reader, 0);
+	Reader *reader = bind_new(L, &reader_class, sizeof *reader, 1);
+	lua_pushstring(L, subject);
+	lua_setiuservalue(L, -2, 1);
 	source_init(L, &reader->source, take_line, listen_for_lines);
 	reader->inlet.fd = -1;
 	reader->inlet.ready = on_ready;
@@ -83,18 +92,11 @@ void reader_each(lua_State *L)
 
 /* --- writer --------------------------------------------------------------------------------------------------- */
 
-/* The writer is at index 1. */
-static int write_failure(lua_State *L, int error)
-{
-	lua_getiuservalue(L, 1, 1);
-	return bind_failf(L, -error, "%s: %s", lua_tostring(L, -1), strerror(-error));
-}
-
 static int take_written(lua_State *L, Source *source)
 {
 	Writer *writer = (Writer *)source;
 	if (writer->outlet.error < 0)
-		return write_failure(L, writer->outlet.error);
+		return fail(L, writer->outlet.error);
 	if (!outlet_is_empty(&writer->outlet))
 		return 0;
 	lua_pushboolean(L, true);
@@ -152,7 +154,7 @@ int writer_write(lua_State *L, Writer *writer)
 	if (result == -ENOMEM)
 		return luaL_error(L, "not enough memory");
 	if (result < 0)
-		return write_failure(L, result);
+		return fail(L, result);
 	if (result == 0)
 		return source_get(L, &writer->source, -1);
 	lua_pushboolean(L, true);

@@ -25,9 +25,9 @@ typedef struct Writer {
 	Outlet outlet;
 } Writer;
 
-/* Push an object whose pipe is still to be opened, with `ready` and `done` in place. */
-Reader *reader_push(lua_State *L);
-Writer *writer_push(lua_State *L, const char *subject); /* with which its failures begin */
+/* Push an object whose pipe is still to be opened, with `ready` and `done` in place; with `subject` its failures begin. */
+Reader *reader_push(lua_State *L, const char *subject);
+Writer *writer_push(lua_State *L, const char *subject);
 
 /* Pushes an iterator over the lines of the reader on the top of the stack, which it replaces. */
 void reader_each(lua_State *L);

@@ -77,7 +77,7 @@ static void make_streams(lua_State *L, ProcessObject *process)
 			push_option(L, "input");
 			writer_keep(L);
 		} else {
-			process->out[fd] = reader_push(L);
+			process->out[fd] = reader_push(L, process->name);
 		}
 		lua_setiuservalue(L, 3, VALUE_STREAM + fd);
 		if (mode == STREAM_LINES) {

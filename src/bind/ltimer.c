@@ -54,7 +54,7 @@ static int take_ticks(lua_State *L, Source *source)
 {
 	Interval *interval = (Interval *)source;
 	if (interval->error < 0)
-		return bind_fail(L, NULL, -interval->error);
+		return bind_fail(L, "interval", -interval->error);
 	double late = loop_now() - interval->next;
 	if (late < 0 || source->closed)
 		return 0;
