@@ -149,6 +149,25 @@ describe("a watcher's event", function()
       return result.out
    end
 
+   -- A byte was written behind the room in which paths are put together.
+   it("has its path and the part below the root at every length", function()
+      for length = 1022, 1026 do
+         local path = helper.folder()
+         while length - #path > 202 do path = path .. "/" .. ("x"):rep(200) end
+         path = path .. "/" .. ("x"):rep(length - #path - 1)
+         helper.mkdir(path)
+         local watcher <close> = assert(require "moonwatch".watch(path))
+         helper.write(path .. "/f", "")
+         helper.remove(path)
+         local seen = {}
+         repeat
+            local event = assert(watcher:get(10))
+            seen[event.op] = { event.path, event.rel }
+         until event.op == "gone"
+         assert.same({ { path .. "/f", "f" }, { path, "" } }, { seen.create, seen.gone })
+      end
+   end)
+
    it("is called by its op", function()
       assert.equal("create modify close_write attrib delete move open access close_nowrite overflow gone back "
          .. "unwatched nil ", output [[

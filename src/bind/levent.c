@@ -88,9 +88,7 @@ static const char *const op_names[OP_COUNT] = {
 
 static const char event_key; /* its address is the metatable's key in the registry */
 
-/* --- accessors
- * ------------------------------------------------------------------------------------------------
- */
+/* --- accessors --------------------------------------------------------------------------------------------------- */
 
 const char *event_op_name(EventOp op)
 {
@@ -142,7 +140,8 @@ static void join(lua_State *L, const char *name, size_t name_length, size_t skip
 		skip = total;
 	if (total <= sizeof joined) {
 		memcpy(joined, directory, length);
-		joined[length] = '/';
+		if (slash)
+			joined[length] = '/';
 		memcpy(joined + length + slash, name, name_length);
 		lua_pushlstring(L, joined + skip, total - skip);
 	} else {
@@ -373,8 +372,7 @@ static int l_index(lua_State *L)
 	return push_field(L, 1, event, (int)lua_tointeger(L, 2));
 }
 
-/* --- constructor
- * ---------------------------------------------------------------------------------------------- */
+/* --- constructor ----------------------------------------------------------------------------------------------- */
 
 Event *event_push(lua_State *L, size_t name_length, size_t from_name_length, int uservalues)
 {
@@ -388,9 +386,7 @@ Event *event_push(lua_State *L, size_t name_length, size_t from_name_length, int
 	return event;
 }
 
-/* --- methods
- * --------------------------------------------------------------------------------------------------
- */
+/* --- methods ----------------------------------------------------------------------------------------------------- */
 
 static int l_has(lua_State *L)
 {
@@ -481,9 +477,7 @@ static int l_readonly(lua_State *L)
 	return bind_misuse(L, "an event is not to be changed");
 }
 
-/* --- tables
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- tables ------------------------------------------------------------------------------------------------------ */
 
 static const luaL_Reg methods[] = {
 	{"has", l_has},

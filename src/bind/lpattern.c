@@ -21,7 +21,7 @@ typedef struct PatternObject {
 
 static const Class pattern_class;
 
-/* --- accessors */
+/* --- accessors --------------------------------------------------------------------------------------------------- */
 
 /* The path asked about: rel, and whether it is a directory; one written with a slash at its end is. */
 typedef struct Question {
@@ -41,7 +41,7 @@ static Question question_at(lua_State *L, int index)
 	return question;
 }
 
-/* --- constructor */
+/* --- constructor ------------------------------------------------------------------------------------------------- */
 
 static void add_string(lua_State *L, Pattern *pattern, int index, const char *what)
 {
@@ -133,7 +133,7 @@ static int pattern_make(lua_State *L)
 	return 1;
 }
 
-/* --- methods */
+/* --- methods ----------------------------------------------------------------------------------------------------- */
 
 /* pattern:match(rel [, isdir]): is the path selected, itself or by a directory above it? */
 static int method_match(lua_State *L)
@@ -174,7 +174,7 @@ static int meta_gc(lua_State *L)
 	return 0;
 }
 
-/* --- tables */
+/* --- tables ------------------------------------------------------------------------------------------------------ */
 
 static const luaL_Reg methods[] = {
 	{"match", method_match},

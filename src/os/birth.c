@@ -55,8 +55,7 @@ enum {
 #define SETRESUID SYS_setresuid
 #endif
 
-/* --- the child's side
- * ----------------------------------------------------------------------------------------- */
+/* --- the child's side ------------------------------------------------------------------------------------------ */
 
 /* The raw call, since libc keeps its hands on two signals of its own, which may have been ignored by those before us.
  * All zeroes are the default action in the kernel's struct on every machine. */
@@ -182,9 +181,7 @@ CHILD_SIDE static int child(void *argument)
 	_exit(127);
 }
 
-/* --- our side
- * -------------------------------------------------------------------------------------------------
- */
+/* --- our side ---------------------------------------------------------------------------------------------------- */
 
 static size_t default_search(char *out, size_t size)
 {
