@@ -352,6 +352,23 @@ describe("exchanges", function()
       s:check()
    end)
 
+   it("make nobody tell anew of their neighbours, which have been told of", function()
+      local s = scene.new()
+      s:watch()
+      for i = 1, 5 do
+         helper.write(s.R .. "/" .. i, "x")
+         assert.same({ "create " .. i, "close_write " .. i }, s:events())
+      end
+      local last = probe.stat(s.R .. "/5").changed
+      local tick = 10000000 -- of the clock by which files are stamped: at most so many nanoseconds
+      helper.eventually(function() return probe.stat(helper.write(s.O .. "/clock", "x")).changed > last + tick end)
+      assert(probe.exchange(s.R .. "/1", s.R .. "/2"))
+      local lines = s:events()
+      assert.equal("move 1 <-> 2", lines[1])
+      for _, line in ipairs(lines) do assert.is_nil(line:match " [345]$", line) end
+      s:check()
+   end)
+
    it("of a file and a tree leave every path below right", function()
       local s = scene.new()
       helper.write(s.R .. "/a", "1")

@@ -93,7 +93,7 @@ static void set_integer(lua_State *L, const char *key, uint64_t value)
 
 static void push_status(lua_State *L, const struct stat *status)
 {
-	lua_createtable(L, 0, 7);
+	lua_createtable(L, 0, 8);
 	lua_pushstring(L, type_of(status->st_mode));
 	lua_setfield(L, -2, "type");
 	set_integer(L, "inode", status->st_ino);
@@ -102,6 +102,8 @@ static void push_status(lua_State *L, const struct stat *status)
 	set_integer(L, "minor", minor(status->st_dev));
 	set_integer(L, "mode", status->st_mode & 07777);
 	set_integer(L, "links", status->st_nlink);
+	set_integer(L, "changed",
+		(uint64_t)status->st_ctim.tv_sec * 1000000000u + (uint64_t)status->st_ctim.tv_nsec);
 }
 
 static void walk(lua_State *L, int result, int fd, const char *prefix);

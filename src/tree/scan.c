@@ -35,6 +35,7 @@ typedef struct Scan {
 	bool compare;      /* contents changed since they were told are told */
 	bool deep;         /* directories below are scanned the same way */
 	unsigned how;      /* for them */
+	int64_t told;      /* contents that changed before this (file clock) have been told */
 	bool captured;     /* who the directory is was learned by opening it just now */
 	uint64_t begin;    /* before it was opened */
 	uint64_t from, to; /* the position of the listing lies between */
@@ -108,8 +109,7 @@ static bool content_changed(const Scan *scan, const Node *node, const FileInfo *
 	if (node->writing)
 		return true;
 	int64_t told = tree_told_at(scan->tree, node);
-	return hub_is_since(
-		scan->tree->hub, info->ctime, told > scan->tree->gap ? told : scan->tree->gap);
+	return hub_is_since(scan->tree->hub, info->ctime, told > scan->told ? told : scan->told);
 }
 
 static void compare_file(Scan *scan, Node *node, const char *name)
@@ -438,6 +438,14 @@ static void forget_identity(Tree *tree, Dir *dir)
 	tree_leave_trail(tree);
 }
 
+/* Where no record was lost and the watch is believed, all have been handed on that were there when the queue was last
+ * empty. What its own stamp says of a file is less: mostly it was read in the very tick of its change. */
+static int64_t told_before(const Tree *tree, const Dir *dir)
+{
+	bool is_lossless = tree->gap == 0 && dir->claim.wd >= 0 && !dir->rewatch;
+	return is_lossless ? tree->hub->drained : tree->gap;
+}
+
 static bool may_enter(const Tree *tree, const Dir *dir)
 {
 	return !watching_is_across(tree, dir) && !(tree->options.follow && links_is_loop(dir));
@@ -450,6 +458,7 @@ void scan_dir(Tree *tree, Dir *dir)
 		.dir = dir,
 		.compare = dir->compare,
 		.deep = dir->deep,
+		.told = told_before(tree, dir),
 		.tells = adopt_tells(tree, dir),
 		.like = {.synthetic = true},
 	};
