@@ -5,258 +5,13 @@
  * What an entry's node remembers of the border is what the user was told. Before an entry goes to another place it is
  * judged where it is, afterwards where it has come to, and what is told follows from the two. Of several views of one
  * tree each takes the two verdicts from the old and the new path.
+ *
+ * view_queue.c queues what is told, view_ready.c says from when on.
  */
 #include "stream/view.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/path.h"
-#include "tree/node.h"
-#include "tree/watching.h"
-
-static void stir(View *view)
-{
-	if (view->stirred)
-		return;
-	view->stirred = true;
-	if (view->stir != NULL)
-		view->stir(view);
-}
-
-/* An event is lost for want of memory. */
-static void lose(View *view)
-{
-	view->failed = true;
-	stir(view);
-}
-
-/* --- a reader that is too slow ----------------------------------------------------------------------------------------- */
-
-/* What the reader never gets has no number. */
-static void fold(View *view)
-{
-	QueueCursor cursor;
-	for (const Item *item = queue_start(&view->queue, &cursor); item != NULL;
-		 item = queue_next(&view->queue, &cursor)) {
-		view->told[item->op]--;
-		view->synthetic -= item->synthetic;
-	}
-	view->sequence -= view->queue.count;
-	view->coalesced += view->queue.count;
-	latest_clear(&view->latest);
-	if (fold_queue(&view->fold, &view->queue) < 0)
-		lose(view);
-}
-
-static void fold_if_full(View *view)
-{
-	if (view->fold.active || (view->bound > 0 && view->queue.count > view->bound))
-		fold(view);
-}
-
-static Root *find_root(const Tree *tree, const char *given, size_t length)
-{
-	for (size_t i = 0; i < tree->root_count; i++) {
-		const Text *text = tree->roots[i]->given;
-		if (text->length == length && memcmp(text->bytes, given, length) == 0)
-			return tree->roots[i];
-	}
-	return NULL;
-}
-
-/* The index is what all that was folded has led to. */
-static FileType type_at(
-	void *owner, const char *given, size_t given_length, const char *rel, size_t length)
-{
-	View *view = owner;
-	const Root *root = find_root(view->tree, given, given_length);
-	Dir *dir = root != NULL ? root->top : NULL;
-	Node *node = NULL;
-	while (dir != NULL && length > 0) {
-		const char *slash = memchr(rel, '/', length);
-		size_t part = slash != NULL ? (size_t)(slash - rel) : length;
-		size_t taken = part + (slash != NULL);
-		node = children_find(dir, rel, part);
-		rel += taken;
-		length -= taken;
-		if (length > 0)
-			dir = node != NULL && node_is_dir(node) ? dir_of(node) : NULL;
-	}
-	if (dir == NULL || node == NULL || length > 0)
-		return TYPE_UNKNOWN;
-	if (node->type == TYPE_UNKNOWN)
-		tree_fill_type(view->tree, dir, node);
-	return (FileType)node->type;
-}
-
-static void number(View *view)
-{
-	const Hub *hub = view->tree->hub;
-	QueueCursor cursor;
-	for (const Item *item = queue_start(&view->queue, &cursor); item != NULL;
-		 item = queue_next(&view->queue, &cursor)) {
-		Item *fresh = (Item *)(uintptr_t)item;
-		fresh->time = hub->read_at;
-		fresh->wall = hub->read_wall;
-		fresh->seq = ++view->sequence;
-		view->told[item->op]++;
-		view->synthetic += item->synthetic;
-	}
-}
-
-const Item *view_first(View *view)
-{
-	if (view->queue.count > 0 || !view->fold.active)
-		return queue_first(&view->queue);
-	if (fold_end(&view->fold, &view->queue, view->options.ops, type_at, view) < 0)
-		lose(view);
-	tree_close_trail(view->tree);
-	number(view);
-	size_t most = view->options.most_queued;
-	view->bound = view->queue.count > most / 2 ? view->queue.count * 2 : most;
-	return queue_first(&view->queue);
-}
-
-/* --- queueing -------------------------------------------------------------------------------------------------------- */
-
-/* Where an entry lies: the directory's path is a use of its own once it is in an item. */
-typedef struct Where {
-	Text *dir;
-	const char *name;
-	size_t length;
-	const Root *root;
-} Where;
-
-/* Was anything known in the directory that is told as deleted? */
-static bool takes_content_along(const Told *told)
-{
-	return told->op == OP_DELETE && told->type == TYPE_DIRECTORY &&
-		(told->node == NULL || !node_is_dir(told->node) || dir_of(told->node)->count > 0);
-}
-
-static void fill_item(View *view, Item *item, const Told *told, const Where *place)
-{
-	const Hub *hub = view->tree->hub;
-	size_t rel_at = root_rel_at(place->root);
-	item->time = hub->read_at;
-	item->wall = hub->read_wall;
-	item->seq = ++view->sequence;
-	item->mask = told->mask;
-	item->cookie = told->cookie;
-	item->wd = told->wd;
-	item->op = told->op;
-	item->type = told->type;
-	item->replaced = told->replaced;
-	item->isdir = told->type == TYPE_DIRECTORY;
-	item->synthetic = told->synthetic;
-	item->exchange = told->exchange;
-	item->error = told->error;
-	item->whole = takes_content_along(told);
-	item->root = text_share(place->root->given);
-	item->dir = text_share(place->dir);
-	bool has_rel = place->length > 0 || place->dir->length > rel_at;
-	item->rel_at = (uint32_t)(has_rel ? rel_at : place->dir->length);
-	memcpy(item->names, place->name, place->length);
-}
-
-/* The same again, and nothing in between: as the kernel merges them. */
-static bool repeats(const View *view, const Told *told, const Where *place)
-{
-	const Item *last = view->queue.newest;
-	bool merges = told->op == OP_MODIFY || told->op == OP_ATTRIB || told->op == OP_ACCESS;
-	return merges && last != NULL && last->op == told->op && last->dir == place->dir &&
-		last->name_length == place->length &&
-		memcmp(last->names, place->name, place->length) == 0 && last->synthetic == told->synthetic;
-}
-
-static void queue_event(View *view, const Told *told, const Where *to, const Where *from)
-{
-	if (to->dir == NULL || (from != NULL && from->dir == NULL)) {
-		lose(view);
-		return;
-	}
-	if (repeats(view, told, to)) {
-		view->coalesced++;
-		tree_raise_fate(view->tree, FATE_MERGED);
-		return;
-	}
-	Item *item = queue_push(&view->queue, to->length, from != NULL ? from->length : 0);
-	if (item == NULL) {
-		lose(view);
-		return;
-	}
-	fill_item(view, item, told, to);
-	stir(view);
-	view->told[told->op]++;
-	view->synthetic += told->synthetic;
-	tree_raise_fate(view->tree, FATE_DELIVERED);
-	if (from != NULL) {
-		item->from_dir = text_share(from->dir);
-		item->from_root = from->root != to->root ? text_share(from->root->given) : NULL;
-		item->from_rel_at = (uint32_t)root_rel_at(from->root);
-		memcpy(item->names + to->length, from->name, from->length);
-	}
-	latest_note(&view->latest, item, queue_first(&view->queue)->seq);
-	fold_if_full(view);
-}
-
-/* What was there already; that something cannot be watched is told all the same. */
-static bool is_part_of_the_start(const View *view, const Told *told)
-{
-	return told->initial && !view->options.initial && told->op != OP_UNWATCHED;
-}
-
-static bool wants(const View *view, const Told *told)
-{
-	if (view->muted || view->waits || is_part_of_the_start(view, told))
-		return false;
-	return (view->options.ops >> told->op & 1) != 0;
-}
-
-static Where place_of(const View *view, Dir *dir, const char *name, size_t length)
-{
-	return (Where){
-		.dir = tree_path(view->tree, dir),
-		.name = name,
-		.length = length,
-		.root = tree_root_of(view->tree, dir),
-	};
-}
-
-/* An event of `op` about one entry, otherwise like `told`. */
-static void tell_entry(View *view, const Told *told, uint8_t op, const Where *place, FileType type)
-{
-	Told entry = *told;
-	entry.op = op;
-	entry.type = (uint8_t)type;
-	if (wants(view, &entry))
-		queue_event(view, &entry, place, NULL);
-}
-
-static void tell_gone(View *view, const Told *told, const Where *place, FileType type)
-{
-	Told gone = *told;
-	gone.replaced = 0;
-	gone.exchange = false;
-	tell_entry(view, &gone, OP_DELETE, place, type);
-}
-
-/* A create and what content follows it, for what came into the view. */
-static void tell_found(View *view, const Told *told, const Where *place, FileType type)
-{
-	Told found = *told;
-	found.exchange = false;
-	tell_entry(view, &found, OP_CREATE, place, type);
-	if (type != TYPE_FILE && type != TYPE_UNKNOWN)
-		return;
-	found.synthetic = true;
-	found.mask = found.cookie = 0;
-	found.replaced = 0;
-	tell_entry(view, &found, OP_MODIFY, place, type);
-	tell_entry(view, &found, OP_CLOSE_WRITE, place, type);
-}
+#include "stream/view_state.h"
 
 /* --- the border -------------------------------------------------------------------------------------------------------- */
 
@@ -320,9 +75,9 @@ typedef struct Cover {
 static void tell_carried(const Walk *walk, const Where *new, FileType type, bool was, bool is)
 {
 	if (was && !is)
-		tell_gone(walk->view, &walk->told, new, type);
+		view_tell_gone(walk->view, &walk->told, new, type);
 	else if (is && !was)
-		tell_found(walk->view, &walk->told, new, type);
+		view_tell_found(walk->view, &walk->told, new, type);
 }
 
 /* What covers the entries below it. */
@@ -338,17 +93,17 @@ static Cover tell_difference(const Walk *walk, const Node *node, const Where *ol
 	}
 	if (cover.old || (!was && is)) {
 		if (is)
-			tell_found(walk->view, &walk->told, new, node->type);
+			view_tell_found(walk->view, &walk->told, new, node->type);
 		return cover;
 	}
 	if (was && !is) {
-		tell_gone(walk->view, &walk->told, old, node->type);
+		view_tell_gone(walk->view, &walk->told, old, node->type);
 		return (Cover){.old = true};
 	}
 	if (!was || walk->stays)
 		return cover;
-	if (wants(walk->view, &told))
-		queue_event(walk->view, &told, new, old);
+	if (view_wants(walk->view, &told))
+		view_queue_event(walk->view, &told, new, old);
 	return (Cover){true, true};
 }
 
@@ -361,7 +116,7 @@ static Text *path_below_dir(const Walk *walk, Text *dir, const Node *node)
 		return NULL;
 	Text *path = text_join(dir->bytes, dir->length, node_name(node), node->name_length);
 	if (path == NULL)
-		lose(walk->view);
+		view_lose(walk->view);
 	return path;
 }
 
@@ -439,7 +194,7 @@ static void walk_dir(View *view, const Told *told, Dir *dir, const Where *old, c
 	Text *new_path =
 		new ? text_join(new->dir->bytes, new->dir->length, new->name, new->length) : NULL;
 	if ((old != NULL && old_path == NULL) || (new != NULL &&new_path == NULL))
-		lose(view);
+		view_lose(view);
 	walk_below(&walk, dir, old_path, new_path, cover, new != NULL && !entered);
 	text_free(old_path);
 	text_free(new_path);
@@ -461,9 +216,9 @@ static void tell_create(View *view, const Told *told, const Where *place)
 	create.replaced = known_replaced(view, told);
 	if (!border_shows(&view->border, told->dir, told->node)) {
 		if (create.replaced != 0)
-			tell_gone(view, told, place, create.replaced);
-	} else if (wants(view, &create)) {
-		queue_event(view, &create, place, NULL);
+			view_tell_gone(view, told, place, create.replaced);
+	} else if (view_wants(view, &create)) {
+		view_queue_event(view, &create, place, NULL);
 	}
 }
 
@@ -472,7 +227,7 @@ static void tell_delete_of(View *view, const Told *told, Node *node, const Where
 	Told gone = *told;
 	gone.node = node;
 	if (was_shown(view, node, place))
-		tell_gone(view, &gone, place, node->type);
+		view_tell_gone(view, &gone, place, node->type);
 	else if (node_is_dir(node))
 		walk_dir(view, &gone, dir_of(node), place, NULL, (Cover){0}, false);
 }
@@ -488,23 +243,23 @@ static void tell_delete(View *view, const Told *told, const Where *place)
 static void move_of_file(
 	View *view, const Told *told, const Where *to, const Where *from, bool was, bool is)
 {
-	if (was && is && wants(view, told))
-		queue_event(view, told, to, from);
+	if (was && is && view_wants(view, told))
+		view_queue_event(view, told, to, from);
 	else if (was && !is)
-		tell_gone(view, told, from, told->type);
+		view_tell_gone(view, told, from, told->type);
 	else if (is && !was)
-		tell_found(view, told, to, told->type);
+		view_tell_found(view, told, to, told->type);
 }
 
 static void move_of_dir(View *view, const Told *told, const Where *to, const Where *from, bool was,
 	bool is, bool entered)
 {
-	if (was && is && wants(view, told))
-		queue_event(view, told, to, from);
+	if (was && is && view_wants(view, told))
+		view_queue_event(view, told, to, from);
 	else if (was && !is)
-		tell_gone(view, told, from, told->type);
+		view_tell_gone(view, told, from, told->type);
 	else if (is && !was)
-		tell_entry(view, told, OP_CREATE, to, told->type);
+		view_tell_entry(view, told, OP_CREATE, to, told->type);
 	if (view->border.active || from->root != to->root)
 		walk_dir(view, told, dir_of(told->node), from, to, (Cover){was, was && is}, entered);
 }
@@ -517,7 +272,7 @@ static void plain_move(View *view, const Told *told, const Where *to, const Wher
 	bool is = tells_root(view, to->root) && was_shown(view, told->node, to);
 	move.replaced = known_replaced(view, told);
 	if (move.replaced != 0 && !is)
-		tell_gone(view, told, to, move.replaced);
+		view_tell_gone(view, told, to, move.replaced);
 	if (!is || !was)
 		move.replaced = is ? move.replaced : 0;
 	if (told->type == TYPE_DIRECTORY)
@@ -532,7 +287,7 @@ static void tell_come(View *view, const Told *told, Node *node, const Where *pla
 	come.node = node;
 	come.replaced = 0;
 	if (tells_root(view, place->root) && was_shown(view, node, place))
-		tell_found(view, &come, place, node->type);
+		view_tell_found(view, &come, place, node->type);
 	if (node_is_dir(node))
 		walk_dir(view, &come, dir_of(node), NULL, place, (Cover){0}, entered);
 }
@@ -548,8 +303,8 @@ static void exchange(View *view, const Told *told, const Where *to, const Where 
 	bool there_entered = judge(view, told->from_dir, there, true);
 	bool is = was_shown(view, here, to) && was_shown(view, there, from);
 	if (was && is && tells_root(view, to->root) == tells_root(view, from->root)) {
-		if (wants(view, told))
-			queue_event(view, told, to, from);
+		if (view_wants(view, told))
+			view_queue_event(view, told, to, from);
 		if (node_is_dir(here) && view->border.active)
 			walk_dir(view, told, dir_of(here), from, to, (Cover){true, true}, here_entered);
 		if (node_is_dir(there) && view->border.active)
@@ -571,13 +326,13 @@ static void exchange(View *view, const Told *told, const Where *to, const Where 
 
 static void tell_move(View *view, const Told *told, const Where *to)
 {
-	Where from = place_of(view, told->from_dir, told->from_name, told->from_name_length);
+	Where from = view_place(view, told->from_dir, told->from_name, told->from_name_length);
 	Where kept = {text_share(to->dir), to->name, to->length, to->root};
 	Told move = *told;
 	from.dir = text_share(from.dir);
 	move.initial = !from.root->ready && !to->root->ready;
 	if (from.dir == NULL || kept.dir == NULL)
-		lose(view);
+		view_lose(view);
 	else if (told->exchange)
 		exchange(view, &move, &kept, &from);
 	else
@@ -604,8 +359,8 @@ static void tell_root(View *view, const Told *told)
 		text_free(place.dir);
 		place.dir = folder_of(root);
 	}
-	if (wants(view, told))
-		queue_event(view, told, &place, NULL);
+	if (view_wants(view, told))
+		view_queue_event(view, told, &place, NULL);
 	text_free(place.dir);
 }
 
@@ -655,13 +410,13 @@ void view_tell(View *view, const Told *told)
 		tell_root(view, told);
 		return;
 	}
-	if (is_part_of_the_start(view, told) && !view->border.active && told->op != OP_MOVE)
+	if (view_is_start(view, told) && !view->border.active && told->op != OP_MOVE)
 		return;
 	if (view->border.ignored.set != NULL)
 		note_ignore_files(view, told);
-	Where place = place_of(view, told->dir, told->name, told->name_length);
+	Where place = view_place(view, told->dir, told->name, told->name_length);
 	if (place.dir == NULL) {
-		lose(view);
+		view_lose(view);
 		return;
 	}
 	if (told->op == OP_MOVE)
@@ -670,14 +425,14 @@ void view_tell(View *view, const Told *told)
 		tell_delete(view, told, &place);
 	else if (told->op == OP_CREATE)
 		tell_create(view, told, &place);
-	else if (wants(view, told) && !is_told_by_inner(told) &&
+	else if (view_wants(view, told) && !is_told_by_inner(told) &&
 		(told->op == OP_UNWATCHED
 				? enters_dir(view, told->dir)
 				: told->node == NULL || border_shows(&view->border, told->dir, told->node)))
-		queue_event(view, told, &place, NULL);
+		view_queue_event(view, told, &place, NULL);
 	/* No node remembers what was told against the rules. */
 	if (view->border.by_path && view->border.starved)
-		lose(view);
+		view_lose(view);
 }
 
 static void tell(void *owner, const Told *told)
@@ -732,7 +487,7 @@ void view_leave(View *view, Dir *dir, Node *node, bool replaced)
 	view->left_hidden = !shown;
 	if (shown || !isdir)
 		return;
-	Where place = place_of(view, dir, node_name(node), node->name_length);
+	Where place = view_place(view, dir, node_name(node), node->name_length);
 	Told gone = {.synthetic = true, .root = tree_root_of(view->tree, dir)};
 	gone.initial = !gone.root->ready;
 	if (place.dir != NULL)
@@ -763,7 +518,7 @@ void view_reconsider(View *view, Dir *dir, bool silently)
 	if (path != NULL)
 		walk_below(&walk, dir, path, path, (Cover){0}, false);
 	else
-		lose(view);
+		view_lose(view);
 	text_free(path);
 	view->muted = muted;
 }
@@ -776,25 +531,23 @@ void view_reconsider_entry(View *view, Dir *dir, Node *node, bool silently)
 	if (path != NULL)
 		walk_entry(&walk, dir, node, path, path, (Cover){0}, false);
 	else
-		lose(view);
+		view_lose(view);
 	text_free(path);
 	view->muted = muted;
 }
 
-/* All that is known below a root, as found. */
-static void tell_content_of(View *view, Root *root)
+void view_tell_content(View *view, Root *root)
 {
 	Text *path = text_share(tree_path(view->tree, root->top));
 	Walk walk = walk_in_place(view, root->top, false);
 	if (path != NULL)
 		walk_below(&walk, root->top, NULL, path, (Cover){0}, false);
 	else
-		lose(view);
+		view_lose(view);
 	text_free(path);
 }
 
-/* To this view alone. */
-static void tell_of_root(View *view, uint8_t op, Root *root, int error)
+void view_tell_of_root(View *view, uint8_t op, Root *root, int error)
 {
 	Told told = {.op = op, .type = TYPE_DIRECTORY, .root = root, .name = "", .error = error};
 	told.initial = !(op == OP_OVERFLOW ? view->tree->ready : root->ready);
@@ -803,9 +556,9 @@ static void tell_of_root(View *view, uint8_t op, Root *root, int error)
 
 static void tell_anew(View *view, Root *root)
 {
-	tell_of_root(view, OP_GONE, root, 0);
-	tell_of_root(view, OP_BACK, root, 0);
-	tell_content_of(view, root);
+	view_tell_of_root(view, OP_GONE, root, 0);
+	view_tell_of_root(view, OP_BACK, root, 0);
+	view_tell_content(view, root);
 }
 
 void view_repair(View *view)
@@ -815,137 +568,11 @@ void view_repair(View *view)
 	if (view->waits)
 		return;
 	if (tree->root_count > 0)
-		tell_of_root(view, OP_OVERFLOW, tree->roots[0], 0);
+		view_tell_of_root(view, OP_OVERFLOW, tree->roots[0], 0);
 	for (size_t i = 0; i < tree->root_count; i++) {
 		if (tree->roots[i]->top != NULL)
 			tell_anew(view, tree->roots[i]);
 	}
-}
-
-/* --- one of several ----------------------------------------------------------------------------------------------------- */
-
-bool view_may_share(const View *view)
-{
-	const BorderRules *rules = &view->options.rules;
-	bool nested = false;
-	for (size_t i = 0; i < view->tree->root_count; i++)
-		nested |= view->tree->roots[i]->outer != NULL;
-	return rules->filter == NULL && rules->ignores == NULL && !nested &&
-		view->border.removed_count == 0;
-}
-
-void view_share(View *view)
-{
-	view->border.by_path = view->waits = true;
-}
-
-static bool sees(const View *view, const Sight *sight, bool isdir)
-{
-	return border_ask_rel(&view->border, sight->root, sight->rel, sight->length, isdir).shown;
-}
-
-/* A rename may be told as a create or a delete. */
-bool view_listens(const View *view, const Told *told, const Sight *at, const Sight *from)
-{
-	bool isdir = told->type == TYPE_DIRECTORY;
-	if (from != NULL ? view->muted || view->waits : !wants(view, told))
-		return false;
-	return !view->border.active || sees(view, at, isdir) ||
-		(from != NULL && sees(view, from, isdir));
-}
-
-static void fill_types(Tree *tree, Dir *dir)
-{
-	ChildCursor cursor;
-	for (Node *node = children_start(dir, &cursor); node != NULL;
-		 node = children_next(dir, &cursor)) {
-		if (node->type == TYPE_UNKNOWN)
-			tree_fill_type(tree, dir, node);
-	}
-}
-
-static void fill_all_types(Tree *tree, Dir *top)
-{
-	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
-		fill_types(tree, dir);
-}
-
-static void tell_start(View *view)
-{
-	Tree *tree = view->tree;
-	for (size_t i = 0; i < tree->root_count; i++) {
-		if (tree->roots[i]->top == NULL)
-			continue;
-		fill_all_types(tree, tree->roots[i]->top);
-		tell_content_of(view, tree->roots[i]);
-	}
-	tree_close_trail(tree);
-}
-
-static void tell_unwatched(View *view, Dir *top)
-{
-	Told told = {.op = OP_UNWATCHED, .type = TYPE_DIRECTORY, .synthetic = true, .name = ""};
-	told.root = tree_root_of(view->tree, top);
-	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
-		if (!dir->unreadable)
-			continue;
-		told.error = watching_reason(view->tree, dir);
-		told.dir = dir;
-		view_tell(view, &told);
-	}
-}
-
-/* Others may have been told long ago what cannot be watched. */
-static void catch_up(View *view)
-{
-	Tree *tree = view->tree;
-	view->waits = false;
-	for (size_t i = 0; i < tree->root_count; i++) {
-		if (tree->roots[i]->top != NULL)
-			tell_unwatched(view, tree->roots[i]->top);
-	}
-	tree_close_trail(tree);
-	if (tree->limit_told)
-		tell_of_root(view, OP_UNWATCHED, tree->roots[0], ENOSPC);
-	if (view->options.initial)
-		tell_start(view);
-}
-
-/* --- readiness ------------------------------------------------------------------------------------------------------------ */
-
-/* The entry that a root is in the root around it, and the directory that holds it. */
-static Node *entry_of(const Root *root, Dir **parent)
-{
-	Dir *dir = root->outer->top;
-	const char *rel = path_below(root->key->bytes, root->outer->key->bytes);
-	Node *node = NULL;
-	while (dir != NULL && *rel != '\0') {
-		size_t length = strcspn(rel, "/");
-		*parent = dir;
-		node = length <= 255 ? children_find(dir, rel, length) : NULL;
-		rel += length + (rel[length] == '/');
-		dir = node != NULL && node_is_dir(node) ? dir_of(node) : NULL;
-	}
-	return *rel == '\0' ? node : NULL;
-}
-
-void view_set_ready(View *view)
-{
-	Tree *tree = view->tree;
-	tree->ready = true;
-	for (size_t i = 0; i < tree->root_count; i++) {
-		Root *root = tree->roots[i];
-		if (root->ready)
-			continue;
-		root->ready = true;
-		Dir *parent = NULL;
-		Node *node = root->outer != NULL ? entry_of(root, &parent) : NULL;
-		view->border.active |= root->outer != NULL;
-		if (node != NULL)
-			view_reconsider_entry(view, parent, node, true);
-	}
-	if (view->waits)
-		catch_up(view);
 }
 
 /* --- ignore files --------------------------------------------------------------------------------------------------------- */
@@ -962,7 +589,7 @@ static void list(void *owner, Dir *dir, int fd)
 		return;
 	judge_all(view, dir);
 	if (ignored_put(ignored, &fresh) < 0)
-		lose(view);
+		view_lose(view);
 	view_reconsider(view, dir, false);
 }
 
