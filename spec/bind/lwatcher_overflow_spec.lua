@@ -3,6 +3,7 @@
 -- Scenarios 22 and 23: records that the kernel dropped are made good by looking at the disk.
 
 local helper = require "support.helper"
+local moonwatch = require "moonwatch"
 local scene = require "support.scene"
 
 local probe = scene.probe
@@ -141,6 +142,39 @@ describe("an overflow", function()
       helper.write(s.R .. "/a", "two")
       os.execute("touch -d 2001-01-01 " .. s.R .. "/a")
       assert.same({ "*close_write a" }, rest(s:events()))
+   end)
+end)
+
+-- The end of each watch is a record: whoever gave up more than the queue holds filled it for all others.
+describe("giving up thousands of watches", function()
+   helper.leaves_nothing()
+
+   local function with_directories(count)
+      local s = scene.new("fast")
+      helper.mkdir(s.R .. "/one")
+      for i = 1, count do helper.mkdir(("%s/many/%d"):format(s.R, i)) end
+      return s
+   end
+
+   it("overflows nothing where a tree is moved out", function()
+      local s = with_directories(17000)
+      s:watch()
+      helper.rename(s.R .. "/many", s.O .. "/many")
+      assert.same({ "delete many/" }, s:events())
+      s:check()
+   end)
+
+   it("overflows no other watcher where one is closed, and keeps nothing from it", function()
+      local s = with_directories(2 * 4096 - 1)
+      local one <close> = assert(moonwatch.watch(s.R .. "/one", { events = "create" }))
+      local many = assert(moonwatch.watch(s.R .. "/many"))
+      local seen
+      one:on("create", function(event) seen = event.rel end)
+      helper.step(0)
+      helper.write(s.R .. "/one/a", "x")
+      many:close()
+      helper.eventually(function() return seen == "a" end)
+      assert.equal(0, one:stats().overflows)
    end)
 end)
 

@@ -356,8 +356,13 @@ static int share_open(Shared **out, Loop *loop)
 
 void watch_stir(Watch *watch)
 {
-	if (watch->shared != NULL && !list_linked(&watch->stirring))
-		list_append(&watch->shared->stirring, &watch->stirring);
+	Shared *shared = watch->shared;
+	if (shared == NULL)
+		return;
+	if (!list_linked(&watch->stirring))
+		list_append(&shared->stirring, &watch->stirring);
+	if (hub_is_behind(shared->hub))
+		loop_job_start(shared->loop, &shared->job);
 }
 
 /* Who looks by himself (watch_look) reads what is there for others as well, and no record will wake them any more. */
@@ -421,6 +426,8 @@ void watch_close(Watch *watch)
 	view_clear(&watch->view);
 	shared->count--;
 	set_latency(shared);
+	if (hub_is_behind(shared->hub))
+		loop_job_start(shared->loop, &shared->job);
 	close_if_unused(shared);
 }
 

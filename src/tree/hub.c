@@ -14,7 +14,7 @@
 #include "tree/beside.h"
 #include "tree/tree.h"
 
-enum { FIRST_SLOTS = 64, CONSUMED = -2, HELD_MOST = 1024 * 1024 };
+enum { FIRST_SLOTS = 64, CONSUMED = -2, HELD_MOST = 1024 * 1024, ENDS_MOST = 4096 };
 
 /* --- claims: an open-addressing table from wd to the first claim --------------------------------------------- */
 
@@ -107,6 +107,26 @@ static void unlink_claim(Hub *hub, size_t slot, Claim *claim)
 	*place = claim->next;
 }
 
+/* Those who give up thousands of watches at once would fill the queue with their ends. A record is being handed on, maybe:
+ * so the buffer stays as it is. */
+static void set_aside(Hub *hub)
+{
+	ssize_t length = 1;
+	hub->ends = 0;
+	if (hub->aside.length == 0)
+		hub->aside.stamp = dir_clock();
+	while (length > 0 && hub->aside.length < HELD_MOST) {
+		size_t size = hub->aside.length + HUB_BUFFER;
+		char *bytes = size > hub->aside.size ? realloc(hub->aside.bytes, size) : hub->aside.bytes;
+		if (bytes == NULL)
+			return;
+		hub->aside.bytes = bytes;
+		hub->aside.size = size > hub->aside.size ? size : hub->aside.size;
+		length = notify_read(hub->fd, bytes + hub->aside.length, HUB_BUFFER);
+		hub->aside.length += length > 0 ? (size_t)length : 0;
+	}
+}
+
 void hub_unclaim(Hub *hub, Claim *claim)
 {
 	if (claim->wd < 0)
@@ -117,9 +137,12 @@ void hub_unclaim(Hub *hub, Claim *claim)
 	if (hub->claims[slot] == NULL) {
 		empty_slot(hub, slot);
 		notify_remove(hub->fd, claim->wd);
+		hub->ends++;
 	}
 	claim->wd = -1;
 	claim->next = NULL;
+	if (hub->ends == ENDS_MOST)
+		set_aside(hub);
 }
 
 /* --- file systems ----------------------------------------------------------------------------------------------- */
@@ -188,20 +211,27 @@ void hub_close(Hub *hub)
 	free(hub->news.items);
 	free(hub->by_index);
 	free(hub->buffer);
+	free(hub->aside.bytes);
 	seconds_clear(&hub->seconds);
 	dir_list_clear(&hub->listing);
 	free(hub);
 }
 
+/* Bytes of records that are not in the buffer yet. */
+static size_t waiting(const Hub *hub)
+{
+	int pending = notify_pending(hub->fd);
+	return hub->aside.length + (pending > 0 ? (size_t)pending : 0);
+}
+
 uint64_t hub_position(Hub *hub)
 {
-	int waiting = notify_pending(hub->fd);
-	return hub_read_position(hub) + (waiting > 0 ? (uint64_t)waiting : 0);
+	return hub_read_position(hub) + waiting(hub);
 }
 
 bool hub_is_newest(Hub *hub, uint64_t position)
 {
-	return hub_read_position(hub) == position && notify_pending(hub->fd) == 0;
+	return hub_read_position(hub) == position && waiting(hub) == 0;
 }
 
 /* --- handing on --------------------------------------------------------------------------------------------------- */
@@ -585,21 +615,23 @@ static void hand_on_all(Hub *hub)
 	seconds_clear(&hub->seconds);
 }
 
-/* Room for one more read behind what is held. */
-static int make_room(Hub *hub)
+/* Room for one more read, or so many bytes, behind what is held. */
+static int make_room(Hub *hub, size_t room)
 {
 	if (hub->start > 0) {
 		memmove(hub->buffer, hub->buffer + hub->start, hub->end - hub->start);
 		hub->end -= hub->start;
 		hub->start = 0;
 	}
-	if (hub->size - hub->end >= HUB_BUFFER / 2)
-		return 0;
-	char *buffer = realloc(hub->buffer, hub->size * 2);
+	size_t size = hub->size;
+	room = room > HUB_BUFFER / 2 ? room : HUB_BUFFER / 2;
+	while (size - hub->end < room)
+		size *= 2;
+	char *buffer = size > hub->size ? realloc(hub->buffer, size) : hub->buffer;
 	if (buffer == NULL)
 		return -ENOMEM;
 	hub->buffer = buffer;
-	hub->size *= 2;
+	hub->size = size;
 	return 0;
 }
 
@@ -634,15 +666,28 @@ bool hub_is_since(const Hub *hub, int64_t ctime, int64_t stamp)
 	return twice && ctime >= hub->twice_low;
 }
 
+static ssize_t take_aside(Hub *hub)
+{
+	size_t length = hub->aside.length;
+	memcpy(hub->buffer + hub->end, hub->aside.bytes, length);
+	free(hub->aside.bytes);
+	hub->aside.bytes = NULL;
+	hub->aside.length = hub->aside.size = 0;
+	return (ssize_t)length;
+}
+
 static ssize_t read_records(Hub *hub)
 {
 	int64_t stamp = take_stamp(hub);
-	int room = make_room(hub);
+	bool aside = hub->aside.length > 0;
+	int room = make_room(hub, hub->aside.length);
 	if (room < 0)
 		return room;
 	size_t space = hub->size - hub->end;
-	ssize_t length = notify_read(hub->fd, hub->buffer + hub->end, space);
-	bool emptied = length >= 0 && space - (size_t)length >= NOTIFY_LARGEST_RECORD;
+	ssize_t length = aside ? take_aside(hub) : notify_read(hub->fd, hub->buffer + hub->end, space);
+	bool emptied = !aside && length >= 0 && space - (size_t)length >= NOTIFY_LARGEST_RECORD;
+	if (aside)
+		stamp = hub->aside.stamp;
 	hub->emptied = emptied ? stamp : 0;
 	if (length > 0) {
 		if (hub->end == hub->start)
@@ -714,12 +759,12 @@ bool hub_heard_of_name(Hub *hub, int wd, const char *name, size_t length)
 
 bool hub_is_behind(const Hub *hub)
 {
-	return hub->start != hub->end && hub->hold_until == 0;
+	return hub->aside.length > 0 || (hub->start != hub->end && hub->hold_until == 0);
 }
 
 bool hub_caught_up(Hub *hub)
 {
-	return hub->start == hub->end && notify_pending(hub->fd) == 0;
+	return hub->start == hub->end && waiting(hub) == 0;
 }
 
 int hub_step(Hub *hub, double now)
@@ -733,7 +778,7 @@ int hub_step(Hub *hub, double now)
 		hub->drained = hub->emptied;
 	for (List *link = hub->busy.next; link != &hub->busy; link = link->next)
 		tree_rest_trail(list_item(link, Tree, busy));
-	return hub->emptied == 0;
+	return hub->emptied == 0 || hub->aside.length > 0;
 }
 
 double hub_deadline(const Hub *hub)

@@ -85,6 +85,12 @@ struct Hub {
 	uint64_t releases; /* counts claims given up */
 	char *buffer;      /* records read and not yet handed on: [start, end) */
 	size_t start, end, size;
+	struct {
+		char *bytes; /* heap */
+		size_t length, size;
+		int64_t stamp;    /* file clock before it was read */
+	} aside;              /* records read to make room in the kernel: they come behind the buffer */
+	size_t ends;          /* watches removed since then: each leaves a record */
 	uint64_t done;        /* position up to which records were handed on */
 	Seconds seconds;      /* where the second halves of renames are in the buffer */
 	bool doubts;          /* some root may be elsewhere: what follows is not about its path */
@@ -143,7 +149,7 @@ bool hub_heard_of_directories(Hub *hub);
 /* The same: was that name made, moved or removed in the directory with this watch (0: in any), or any directory moved or
  * removed? */
 bool hub_heard_of_name(Hub *hub, int wd, const char *name, size_t length);
-/* Records that a scan has read wait to be handed on, and none of them for its second half. */
+/* Records that were read wait to be handed on, and not for a second half: nothing in the kernel will wake us for them. */
 bool hub_is_behind(const Hub *hub);
 bool hub_caught_up(Hub *hub); /* all records that exist were handed on */
 
