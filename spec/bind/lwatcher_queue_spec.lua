@@ -4,6 +4,7 @@
 
 local moonwatch = require "moonwatch"
 local helper = require "support.helper"
+local probe = require("support.scene").probe
 local words = require("support.watching").words
 
 describe("queue", function()
@@ -36,6 +37,23 @@ describe("queue", function()
       assert.is_true(watcher:stats().coalesced > 100)
       helper.write(folder .. "/after", "x")
       assert.same({ "create after", "close_write after" }, words(watcher))
+   end)
+
+   it("counts each overflow when it happens, the kernel's and its own", function()
+      local folder = helper.folder()
+      local watcher <close> = watch(folder)
+      local function drown()
+         assert(probe.noise(folder .. "/noise1", folder .. "/noise2", 20000))
+         assert(watcher:sync(20))
+      end
+      for i = 1, 40 do helper.write(folder .. "/f" .. i, "x") end
+      assert(watcher:sync(20))
+      assert.equal(1, watcher:stats().overflows)
+      drown()
+      drown()
+      local told = 0
+      for event in watcher:each(0) do told = told + (event.op == "overflow" and 1 or 0) end
+      assert.same({ 1, 1, 3 }, { told, watcher:stats().ops.overflow, watcher:stats().overflows })
    end)
 
    it("keeps its numbers in a row, and bounds what is held", function()

@@ -162,7 +162,7 @@ static int l_stats(lua_State *L)
 	set_count(L, "watches", tree->watches);
 	set_count(L, "polled", tree->polled);
 	set_count(L, "coalesced", watch->view.coalesced);
-	set_count(L, "overflows", watch->view.told[OP_OVERFLOW]);
+	set_count(L, "overflows", tree->overflows + watch->view.folds);
 	set_count(L, "rescans", tree->rescans);
 	set_count(L, "queued", view_waiting(&watch->view));
 	set_count(L, "memory",

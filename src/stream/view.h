@@ -43,6 +43,7 @@ struct View {
 	uint64_t sequence;
 	uint64_t coalesced; /* repeated in a row and told once, or folded */
 	uint64_t synthetic; /* of those told */
+	uint64_t folds;     /* how often the reader was too slow */
 	uint64_t told[OP_COUNT];
 };
 

@@ -32,6 +32,7 @@ static void fold(View *view)
 		view->told[item->op]--;
 		view->synthetic -= item->synthetic;
 	}
+	view->folds += !view->fold.active;
 	view->sequence -= view->queue.count;
 	view->coalesced += view->queue.count;
 	latest_clear(&view->latest);

@@ -48,6 +48,7 @@ void tree_overflow(Tree *tree)
 	Recovery *recovery = &tree->recovery;
 	double now = tree->hub->now;
 	tree_wake(tree);
+	tree->overflows++;
 	if (tree_is_settled(tree) || tree->gap == 0)
 		tree->gap = tree->hub->drained;
 	for (size_t i = 0; i < tree->root_count; i++) {

@@ -160,7 +160,7 @@ struct Tree {
 	LastRename last;    /* that put something out of the way */
 	LastRename last_in; /* that brought something to a name */
 	bool behind;        /* the last work stopped because records were unread */
-	size_t directories, entries, watches, polled, rescans;
+	size_t directories, entries, watches, polled, rescans, overflows;
 	Fate fate; /* of the record under way, so far */
 	uint64_t fates[FATE_COUNT];
 	uint64_t sequence;

@@ -18,7 +18,7 @@ local OF_HOST = {
    { "watches_limit", "gauge", "fs.inotify.max_user_watches.", function(a) return a.watching.limit end },
    { "polled", "gauge", "Directories that are polled.", function(a) return a.watching.polled end },
    { "queued_events", "gauge", "Events that wait to be read.", function(a) return a.watching.queued end },
-   { "overflows_total", "counter", "Overflows of the kernel's queue.", function(a) return a.watching.overflows end },
+   { "overflows_total", "counter", "Overflows, the kernel's and our own queues'.", function(a) return a.watching.overflows end },
    { "rescans_total", "counter", "Comparisons of the index with the disk.", function(a) return a.watching.rescans end },
    { "reloads_total", "counter", "Reloads that were done.", function(a) return a.reloads.done end },
    { "reloads_refused_total", "counter", "Reloads that were refused.", function(a) return a.reloads.failed end },
