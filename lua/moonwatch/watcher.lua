@@ -81,6 +81,9 @@ local function patterns_of(value)
 end
 
 local function read_options(given)
+   if given ~= nil and type(given) ~= "table" then
+      declare.misuse("watch: a table of options expected, not %s", (declare.show(given)))
+   end
    local plain = {}
    for key, value in pairs(given or {}) do plain[key] = value end
    local match, ignore = plain.match, plain.ignore
@@ -99,11 +102,16 @@ local function roots_of(paths)
       declare.misuse("watch: a path or a list of paths expected, not %s",
          type(paths) == "table" and "an empty list" or (declare.show(paths)))
    end
-   for _, path in ipairs(paths) do
-      if type(path) ~= "string" or path == "" then
+   local count = 0
+   for key, path in pairs(paths) do
+      if math.type(key) ~= "integer" then
+         declare.misuse("watch: a list of paths has no key %s: options are a table of their own", (declare.show(key)))
+      elseif type(path) ~= "string" or path == "" then
          declare.misuse("watch: a path must be a string with something in it, not %s", (declare.show(path)))
       end
+      count = count + 1
    end
+   if count ~= #paths then declare.misuse "watch: a list of paths with a hole" end
    return paths
 end
 

@@ -264,9 +264,11 @@ double bind_opttimeout(lua_State *L, int index)
 {
 	if (lua_isnoneornil(L, index))
 		return -1;
-	double timeout = luaL_checknumber(L, index);
-	if (!(timeout >= 0))
-		bind_misuse(L, "a timeout is nil or a number of seconds from 0 up, not %f", timeout);
+	int is_number;
+	double timeout = lua_tonumberx(L, index, &is_number);
+	if (!is_number || !(timeout >= 0))
+		bind_misuse(L, "a timeout is nil or a number of seconds from 0 up, not %s%s",
+			is_number ? "" : "a ", is_number ? lua_tostring(L, index) : luaL_typename(L, index));
 	return isinf(timeout) ? -1 : timeout;
 }
 

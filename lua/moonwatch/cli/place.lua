@@ -90,7 +90,7 @@ function place.connect(socket)
    if socket then
       local connection, message, errno = core.connect(socket)
       if connection then return connection end
-      local is_gone = errno == 2 or errno == 111
+      local is_gone = errno == core.errno.ENOENT or errno == core.errno.ECONNREFUSED
       exit.refused("%s%s", is_gone and "no host is running: " or "", message)
    end
    local folder = place.folder()
