@@ -36,7 +36,7 @@ function engine.new(world, options)
       max_errors = options.max_errors or 5,
       active = 0,            -- runs that hold one of `jobs`
       runtimes = {},         -- in the order of their declaration
-      ready = queue.new(),   -- runtimes that could start a run if there were a slot: each once, served in turn
+      ready = queue.new(),   -- runtimes that may start a run where there is a slot: each once, served in turn
       timers = timers.new(),
       armed = math.huge,     -- the deadline the world knows
    }, engine)
@@ -92,7 +92,7 @@ function engine:tick()
    self.world.on_end()
 end
 
--- A runtime has something to start.
+-- A runtime may have something to start.
 function engine:offer(candidate)
    if not candidate.offered then
       candidate.offered = true

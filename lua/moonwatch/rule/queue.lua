@@ -15,15 +15,14 @@ function queue:push(value)
 end
 
 function queue:pop()
-   if self.first > self.last then
-      return nil
-   end
-   local value = self[self.first]
-   self[self.first] = nil
-   self.first = self.first + 1
-   if self.first > self.last then
+   local first = self.first
+   local value = self[first] -- nil where it is empty
+   if first >= self.last then
       self.first, self.last = 1, 0
+   else
+      self.first = first + 1
    end
+   self[first] = nil
    return value
 end
 

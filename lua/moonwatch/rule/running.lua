@@ -19,13 +19,7 @@ function running:enqueue(item, reason)
       item.queued = true
       self.queue:push(item)
    end
-   self:offer()
-end
-
-function running:offer()
-   if self:is_startable() then
-      self.engine:offer(self)
-   end
+   self.engine:offer(self)
 end
 
 function running:is_startable()
@@ -69,7 +63,7 @@ function running:release(key)
    self.locks[key] = following
    if following then
       self.queue:push(following)
-      self:offer()
+      self.engine:offer(self)
    else
       self.rows[key] = nil
    end
@@ -172,7 +166,7 @@ function running:finished(run, outcome, now)
    if not self.spec.each then
       self:look(now) -- what is due has waited in the gatherer
    end
-   self:offer()
+   self.engine:offer(self)
 end
 
 function running:leave(run, now)

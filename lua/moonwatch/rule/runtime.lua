@@ -127,7 +127,7 @@ function runtime:resume()
    if self.paused and self.paused ~= "stopped" then
       self.paused, self.pause_reason, self.errors = nil, nil, 0
       self:look(self.engine:now())
-      self:offer()
+      self.engine:offer(self)
       self.engine:pump()
    end
 end

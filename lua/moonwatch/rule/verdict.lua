@@ -95,14 +95,15 @@ end
 
 -- The next step for a run that has ended: "done", "stopped", "restart", "retry", "on_failure" or "failed"; and the error.
 function verdict.of(runtime, run, outcome, now)
+   local stopped = run.stopped
    if run.phase == "on_failure" then
       if not outcome.ok then
          runtime.world.log.error("%s: on_failure: %s", subject(runtime, run), outcome.traceback or outcome.err)
       end
       return "failed"
-   elseif run.stopped == "restart" or run.stopped == "stop" then
-      return run.stopped == "restart" and "restart" or "stopped"
-   elseif run.stopped == "timeout" then
+   elseif stopped == "restart" or stopped == "stop" then
+      return stopped == "restart" and "restart" or "stopped"
+   elseif stopped == "timeout" then
       outcome = { ok = false, err = ("timed out after %g s"):format(runtime.spec.timeout), timed_out = true }
    end
    note(runtime, run, outcome, now)
