@@ -31,6 +31,9 @@
  * is deleted, moved or unmounted; who needs to know notes it when adding. l) A watch needs the
  * right to read, on what it watches only; an inode moved behind an unreadable folder stays watched.
  * m) Removing watches wakes nobody who polls, except by the IGNORED that it queues.
+ * n) What is done to a file while another thread renames it is queued by itself, under the name
+ * that was looked up before: it may come behind the records of the rename under the old name, or
+ * before them under the new one.
  */
 #include "os/notify.h"
 

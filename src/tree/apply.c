@@ -261,6 +261,27 @@ static void apply_moved_in(Tree *tree, Dir *dir, const Record *record)
 		put_file(tree, dir, record, &info, &like);
 }
 
+/* A record that cannot be told is as good as lost: contents are compared since all had been told. */
+static void mend_untold(Tree *tree, Dir *dir)
+{
+	if (tree->gap == 0)
+		tree->gap = tree->hub->drained;
+	mend(tree, dir);
+}
+
+/* What is done to a file while it is being renamed. The kernel takes the file's name first and queues the record later,
+ * and so it is with the rename: the record may come under the new name before those of the rename, or behind them under
+ * the old one. Then whoever has been renamed from that name has changed, as its directory's listing will find. */
+static void mend_renamed(Tree *tree, const Dir *dir, const Record *record)
+{
+	uint32_t hash = name_hash(record);
+	for (size_t i = 0; i < TRACES; i++) {
+		const Trace *trace = &tree->traces[i];
+		if (trace->to != NULL && trace->from == dir && trace->hash == hash)
+			mend_untold(tree, trace->to);
+	}
+}
+
 static void apply_content(Tree *tree, Dir *dir, const Record *record)
 {
 	Told like = like_of(record);
@@ -271,7 +292,8 @@ static void apply_content(Tree *tree, Dir *dir, const Record *record)
 	if (node == NULL || node_is_dir(node) != is_dir_record(record)) {
 		FileInfo info = look_at(tree, dir, record->name, record->name_length);
 		if (node != NULL || is_there(&info))
-			mend(tree, dir);
+			mend_untold(tree, dir);
+		mend_renamed(tree, dir, record);
 		return;
 	}
 	if (is_content(record->mask)) {
@@ -470,6 +492,12 @@ static bool may_be_taken(const Dir *to_dir, const Node *old)
 	return old != NULL || !to_dir->listed || to_dir->compare;
 }
 
+static void note_trace(Tree *tree, const Dir *from_dir, Dir *to_dir, const Pair *pair)
+{
+	tree->traces[tree->renames++ % TRACES] =
+		(Trace){.from = from_dir, .to = to_dir, .hash = name_hash(&pair->from)};
+}
+
 static void before_move(Tree *tree, const Node *node, Dir *to, const Record *record)
 {
 	if (node_is_dir(node))
@@ -540,6 +568,7 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 {
 	tree_wake(tree);
 	tree->stamp = tree->hub->stamp;
+	note_trace(tree, from_dir, to_dir, pair);
 	if (tree->skips && tree->skip_cookie == pair->from.cookie) {
 		tree_count(tree, FATE_MERGED);
 		tree_count(tree, FATE_MERGED);

@@ -110,6 +110,15 @@ typedef struct Trail {
 	bool stale; /* its directories may have moved or gone */
 } Trail;
 
+/* A name that something has lost by a rename, and the directory that it came to. */
+typedef struct Trace {
+	const Dir *from; /* never followed */
+	Dir *to;         /* NULL: none */
+	uint32_t hash;
+} Trace;
+
+enum { TRACES = 16 };
+
 /* What paces the recoveries after overflows (recover.c). */
 typedef struct Recovery {
 	bool running;
@@ -157,9 +166,11 @@ struct Tree {
 	uint32_t
 		skip_cookie; /* second pair of an exchange that was told with the first, by whichever path it comes */
 	bool skips;
-	LastRename last;    /* that put something out of the way */
-	LastRename last_in; /* that brought something to a name */
-	bool behind;        /* the last work stopped because records were unread */
+	LastRename last;      /* that put something out of the way */
+	LastRename last_in;   /* that brought something to a name */
+	Trace traces[TRACES]; /* of the last renames, in a ring */
+	size_t renames;
+	bool behind; /* the last work stopped because records were unread */
 	size_t directories, entries, watches, polled, rescans, overflows;
 	Fate fate; /* of the record under way, so far */
 	uint64_t fates[FATE_COUNT];
