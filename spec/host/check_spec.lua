@@ -150,6 +150,7 @@ describe("moonwatch limits", function()
       local names = "is not NAME=NUMBER with one of max_user_watches, max_user_instances, max_queued_events"
       wrong("'max_user_watch=7' " .. names .. " (did you mean 'max_user_watches'?)", "max_user_watch=7")
       wrong("'max_user_watches=many' " .. names, "max_user_watches=many")
+      wrong("'max_user_watches=99999999999999999999' is more than a limit can be", "max_user_watches=99999999999999999999")
    end)
 
    it("sets a limit where the rights allow, and says so where they do not", function()

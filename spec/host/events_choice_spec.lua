@@ -80,6 +80,16 @@ describe("moonwatch events", function()
          run(dir, "--json", "--timeout", "0.05", "in", "in/a", "link").out)
    end)
 
+   it("names its roots without loss in JSON", function()
+      local dir = helper.folder()
+      helper.mkdir(dir .. "/in")
+      helper.mkdir(dir .. "/\xffz")
+      local text = run(dir, "--json", "--timeout", "0.05", "in", "\xffz").out
+      local ready = dkjson.decode(text)
+      assert.same({ { "in", "\u{FFFD}z" }, { "aW4=", "/3o=" } }, { ready.roots, ready.roots_base64 })
+      assert.same({ "in", "\xffz" }, require "moonwatch.cli.json".decode(text).roots)
+   end)
+
    it("says what it waits for with --wait-for-path", function()
       local dir = helper.folder()
       helper.write(dir .. "/in/f", "")

@@ -91,10 +91,12 @@ local function fill(pieces, event, context)
    return table.concat(out)
 end
 
--- os.date raises for what it does not know; %N is ours.
+-- os.date raises for what it does not know, and gives a table for "*t"; %N is ours.
 local function check_time_format(text)
-   local ok = pcall(os.date, (text:gsub("%%N", "")), 0)
-   if not ok then exit.usage("events: --time-format '%s' is not one of strftime's", exit.escape(text)) end
+   local ok, shown = pcall(os.date, (text:gsub("%%N", "")), 0)
+   if not ok or type(shown) ~= "string" then
+      exit.usage("events: --time-format '%s' is not one of strftime's", exit.escape(text))
+   end
    return (text:gsub("%%N", "%%%%N"))
 end
 

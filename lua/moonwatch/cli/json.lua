@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 --
 -- json.lua - JSON with dkjson, made lossless: a string that is not UTF-8 is shown with U+FFFD in place of the wrong
--- bytes, and the bytes themselves stand beside it, in base64, under the key with "_base64" behind it.
+-- bytes, and the bytes themselves stand beside it, in base64, under the key with "_base64" behind it; beside a list with
+-- such a string a list of all of them.
 
 local exit = require "moonwatch.cli.exit"
 
@@ -65,12 +66,24 @@ end
 
 local lossless
 
+-- All strings of a list in base64, where one of them is not UTF-8; else nil.
+local function list_in_base64(list)
+   local encoded, is_needed = {}, false
+   for i, element in ipairs(list) do
+      if type(element) ~= "string" then return nil end
+      encoded[i] = json.base64(element)
+      is_needed = is_needed or not utf8.len(element)
+   end
+   return is_needed and encoded or nil
+end
+
 local function put(copy, key, value)
    if type(value) == "string" and not utf8.len(value) then
       copy[key] = readable(value)
       if type(key) == "string" then copy[key .. "_base64"] = json.base64(value) end
    elseif type(value) == "table" then
       copy[key] = lossless(value)
+      if type(key) == "string" then copy[key .. "_base64"] = list_in_base64(value) end
    else
       copy[key] = value
    end
@@ -96,13 +109,28 @@ function json.encode(value, order)
    return dkjson().encode(type(value) == "table" and lossless(value) or value, { keyorder = order })
 end
 
+-- What such a string or list stands for; nil for what is neither.
+local function bytes_of(encoded)
+   if type(encoded) == "string" then return json.unbase64(encoded) end
+   local list = type(encoded) == "table" and setmetatable({}, getmetatable(encoded)) or nil
+   for i, element in ipairs(list and encoded or {}) do
+      if type(element) ~= "string" then return nil end
+      list[i] = json.unbase64(element)
+   end
+   return list
+end
+
 -- Puts the bytes back where they stand beside their text.
 local function restore(value)
    local bytes = {}
    for key, element in pairs(value) do
-      local plain = type(key) == "string" and type(element) == "string" and key:match "^(.*)_base64$"
-      if plain then bytes[plain] = json.unbase64(element) end
-      if type(element) == "table" then restore(element) end
+      local plain = type(key) == "string" and key:match "^(.*)_base64$"
+      local decoded = plain and bytes_of(element)
+      if decoded then
+         bytes[plain] = decoded
+      elseif type(element) == "table" then
+         restore(element)
+      end
    end
    for key, element in pairs(bytes) do
       value[key], value[key .. "_base64"] = element, nil

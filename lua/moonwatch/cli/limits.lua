@@ -23,8 +23,10 @@ Ends with 0, with 1 where the paths need more than there is or a limit cannot be
 local function setting(text)
    local name, value = text:match "^([%w_.]+)=(%d+)$"
    name = name and name:gsub("^fs%.inotify%.", "")
+   local number = value and math.tointeger(tonumber(value))
+   if value and not number then return nil, ("'%s' is more than a limit can be"):format(text) end
    for _, known in ipairs(NAMES) do
-      if name == known then return { name = name, value = math.tointeger(tonumber(value)) } end
+      if name == known then return { name = name, value = number } end
    end
    local known = {}
    for _, candidate in ipairs(NAMES) do known[candidate] = true end
