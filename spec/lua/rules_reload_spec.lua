@@ -107,6 +107,33 @@ describe("a reload", function()
       assert.same({ 500, 0, true }, { count, twice, world:rule("r"):idle() })
    end)
 
+   it("keeps the time limit of a running function, whatever the new rule says of one", function()
+      local function text(keys) return script(keys .. ' run = function() exec { "x" } end') end
+      local world = testing.load(text "timeout = 2,", { processes = { x = { seconds = 60 } } })
+      world:save("src/a"):pass(1):reload(text ""):pass(5)
+      assert.same({ "error r: timed out after 2 s" }, world:logged "error")
+      assert.same({}, world:running())
+   end)
+
+   it("keeps what waits where a batch becomes a run for each path, and the other way round", function()
+      local each, run = script 'limit = 1, each = { "x", "{rel}" }', script 'run = { "x", "{rels}" }'
+      local world = testing.load(each, { processes = { x = { seconds = 2 } } })
+      world:save("src/a"):save("src/b"):save("src/c"):pass(1):reload(run):pass(5)
+      assert.same({ "x a", "x b c" }, ran(world))
+      world = testing.load(run, { processes = { x = { seconds = 2 } } })
+      world:save("src/a"):pass(1):save("src/b"):save("src/c"):pass(0.5):reload(each):pass(9)
+      assert.same({ "x a", "x b", "x c" }, ran(world))
+   end)
+
+   it("keeps the distance between runs", function()
+      local text = script 'cooldown = 10, run = { "x", "{rels}" }'
+      local world = testing.load(text)
+      world:save("src/a"):pass(1):reload(text):save("src/b"):pass(9)
+      assert.same({ "x a" }, ran(world))
+      world:pass(1)
+      assert.same({ "x a", "x b" }, ran(world))
+   end)
+
    it("does what a script asks of its rules while it is read once they have taken over", function()
       local text = '\nlocal r = rule "r" { watch = "src", settle = 0.2, run = { "x", "{rels}" } } %s'
       local world = testing.load(text:format "r:trigger()")

@@ -48,7 +48,7 @@ function running:take_lock(item)
    local holder = self.locks[key]
    if holder == nil then
       self.locks[key] = item
-   elseif holder ~= item or item.run or item.cooling then
+   elseif holder ~= item or item.run or self.cooling[key] then
       self.rows[key] = self.rows[key] or queue.new()
       self.rows[key]:push(item)
       return false
@@ -125,7 +125,8 @@ function running:launch(item, changes, reason, now)
       self.engine.active = self.engine.active + 1
    end
    if self.spec.fn and self.spec.timeout then
-      run.timer = self.engine:at(now + self.spec.timeout, function() self:stop_run(run, "timeout") end)
+      run.timeout = self.spec.timeout -- it stays its own over a reload
+      run.timer = self.engine:at(now + run.timeout, function() self:stop_run(run, "timeout") end)
    end
    self.world.start(run)
 end
@@ -200,12 +201,16 @@ function running:unlock(key, now)
    if self.spec.cooldown == 0 then
       return self:release(key)
    end
-   local holder = self.locks[key]
-   holder.cooling = true
-   self.engine:at(now + self.spec.cooldown, function(at)
-      holder.cooling = nil
+   self:cool(key, now + self.spec.cooldown)
+end
+
+-- The key, which somebody has, is kept until that time.
+function running:cool(key, time)
+   self.cooling[key] = time
+   self.engine:at(time, function(now)
+      self.cooling[key] = nil
       self:release(key)
-      self:look(at)
+      self:look(now)
    end)
 end
 

@@ -43,6 +43,7 @@ function runtime.new(engine, spec, rule)
       items = lanes(spec),   -- run: lane -> item; each: path -> item
       locks = {},            -- key -> the item that has it, or is next to have it
       rows = {},             -- key -> the items that wait for it
+      cooling = {},          -- key -> until when it is kept after a run
       queue = queue.new(),   -- items that want to run
       running = 0,
       last_end = -math.huge, -- when a run ended last

@@ -87,9 +87,9 @@ local function item_for(new, old_item, name)
 end
 
 local function take_run(new, old, item, run)
-   run.runtime, run.item, run.key = new, item, item.key
+   run.runtime, run.item = new, item
    item.run = run
-   new.locks[item.key] = item
+   new.locks[run.key] = item
    new.running, old.running = new.running + 1, old.running - 1
    if not old.spec.service then
       old.engine.active = old.engine.active - 1
@@ -110,7 +110,9 @@ local function take_waiting(new, old, item, old_item)
    item.is_attempted = old_item.is_attempted
    if item.run or not item.changes then
       return
-   elseif timer and timer.action and not old_item.queued then
+   end
+   item.key = new.spec.each and new:key_of(item.changes[1]) or item.key
+   if timer and timer.action and not old_item.queued then
       old.engine:cancel(timer)
       item.timer = new.engine:at(timer.time, function()
          new:enqueue(item, "retry")
@@ -121,10 +123,42 @@ local function take_waiting(new, old, item, old_item)
    end
 end
 
-local function take_items(new, old)
-   if new.spec.each ~= old.spec.each or new.spec.next_time or old.spec.next_time then
-      return
+-- What was waiting path by path is to be a batch, or the other way round: it is gathered again. Moves count as older, for
+-- what else is told of the name that they come from is about another file.
+local function gather_again(new, old)
+   local moves, others = {}, {}
+   for _, item in pairs(old.items) do
+      for _, change in ipairs(item.changes or {}) do
+         local list = change.op == "move" and moves or others
+         list[#list + 1] = change
+      end
+      item.changes = nil
    end
+   for _, list in ipairs { others, moves } do
+      table.sort(list, function(a, b) return a.path < b.path end)
+      new.gather:merge(list)
+   end
+   new:arm_gather(new.engine:now())
+end
+
+local KEPT = {} -- has the keys that cool down
+
+local function take_cooling(new, old)
+   new.last_end = old.last_end
+   for key, time in pairs(old.cooling) do
+      new.locks[key] = new.locks[key] or KEPT
+      new:cool(key, time)
+   end
+   old.cooling = {}
+end
+
+local function take_items(new, old)
+   if new.spec.next_time or old.spec.next_time then
+      return
+   elseif new.spec.each ~= old.spec.each then
+      return gather_again(new, old)
+   end
+   take_cooling(new, old)
    for name, old_item in pairs(old.items) do
       local item = item_for(new, old_item, name)
       if item then

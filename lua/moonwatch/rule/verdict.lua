@@ -104,7 +104,7 @@ function verdict.of(runtime, run, outcome, now)
    elseif stopped == "restart" or stopped == "stop" then
       return stopped == "restart" and "restart" or "stopped"
    elseif stopped == "timeout" then
-      outcome = { ok = false, err = ("timed out after %g s"):format(runtime.spec.timeout), timed_out = true }
+      outcome = { ok = false, err = ("timed out after %g s"):format(run.timeout), timed_out = true }
    end
    note(runtime, run, outcome, now)
    if runtime.spec.service and now - run.started >= HEALTHY then
