@@ -5,6 +5,7 @@
 local moonwatch = require "moonwatch"
 local helper = require "support.helper"
 local watching = require "support.watching"
+local probe = require("support.scene").probe
 local words, known = watching.words, watching.known
 
 local function git(folder)
@@ -60,6 +61,18 @@ describe("ignore_files", function()
       assert.same({ "move rules -> sub/.gitignore", "delete* sub/a.o" }, words(watcher))
       helper.rename(folder .. "/sub/.gitignore", folder .. "/rules")
       assert.same({ "move sub/.gitignore -> rules", "create* sub/a.o", "close_write* sub/a.o" }, words(watcher))
+   end)
+
+   it("count no longer where a folder has changed places with one", function()
+      local folder = helper.folder()
+      helper.write(folder .. "/a.o", "x")
+      helper.write(folder .. "/.gitignore", "*.o\n")
+      helper.mkdir(folder .. "/dir")
+      local watcher <close> = git(folder)
+      assert(probe.exchange(folder .. "/dir", folder .. "/.gitignore"))
+      assert.same({ "move dir -> .gitignore", "create* a.o", "close_write* a.o" }, words(watcher))
+      assert(probe.exchange(folder .. "/dir", folder .. "/.gitignore"))
+      assert.same({ "move dir -> .gitignore", "delete* a.o" }, words(watcher))
    end)
 
    it("move along with their directory", function()

@@ -380,7 +380,8 @@ static void note_ignore_files(View *view, const Told *told)
 {
 	const uint32_t touches =
 		1u << OP_CREATE | 1u << OP_MODIFY | 1u << OP_CLOSE_WRITE | 1u << OP_DELETE | 1u << OP_MOVE;
-	if (!(touches >> told->op & 1) || told->synthetic || told->type == TYPE_DIRECTORY)
+	bool of_file = told->type != TYPE_DIRECTORY || told->exchange;
+	if (!(touches >> told->op & 1) || told->synthetic || !of_file)
 		return;
 	note_ignore_file(view, told->dir, told->name, told->name_length);
 	if (told->op == OP_MOVE)
