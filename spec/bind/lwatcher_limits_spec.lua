@@ -275,6 +275,32 @@ checked
 ]]))
    end)
 
+   it("over themselves hide and show what is mounted below", function()
+      assert.equal([[
+*delete m/sub/, *create m/sub/
+create m/sub/f, close_write m/sub/f
+*delete m/sub/, *create m/sub/
+*delete m/sub/, *create m/sub/, *create m/sub/f, *close_write m/sub/f
+checked
+]], inside(namespace(10000, { "--mount" }), [[
+   local s = scene.new()
+   helper.mkdir(s.R .. "/m/sub")
+   s:watch()
+   assert(os.execute(("mount -t tmpfs none %s/m/sub"):format(s.R)))
+   show(s:events())
+   helper.write(s.R .. "/m/sub/f", "x")
+   show(s:events())
+   assert(os.execute(("mount --bind %s/m %s/m"):format(s.R, s.R)))
+   show(s:events())
+   assert(os.execute(("umount %s/m"):format(s.R)))
+   show(s:events())
+   s:check()
+   print "checked"
+   s.watcher:close()
+   assert(os.execute(("umount %s/m/sub"):format(s.R)))
+]]))
+   end)
+
    it("over the root are gone and back", function()
       assert.equal([[
 gone, back

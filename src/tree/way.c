@@ -523,7 +523,8 @@ static const char *path_below(int fd, const char *path)
 	return strncmp(path, top, head) == 0 && path[head] == '/' ? path + head + 1 : NULL;
 }
 
-/* What has that path in the index is no longer what it was; nothing where it is not known. */
+/* What has that path in the index is no longer what it was; nothing where it is not known. A directory mounted over itself
+ * is the same, but what was mounted below it is hidden, or seen again. */
 static void disbelieve_path(Tree *tree, Dir *dir, const char *rest)
 {
 	for (;;) {
@@ -533,7 +534,7 @@ static void disbelieve_path(Tree *tree, Dir *dir, const char *rest)
 			return;
 		if (rest[length] == '\0') {
 			if (node_is_dir(node))
-				dir_of(node)->rewatch = true;
+				tree_scan_later(tree, dir_of(node), SCAN_DEEP | SCAN_REWATCH);
 			else
 				node->ino = 1; /* surely another */
 			tree_scan_later(tree, dir, 0);
