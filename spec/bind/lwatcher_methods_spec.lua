@@ -322,7 +322,7 @@ describe("a closed watcher", function()
       local watcher = assert(moonwatch.watch(helper.folder()))
       watcher:close()
       local closed = { nil, "closed", moonwatch.errno.EPIPE }
-      for _, name in ipairs { "get", "sync", "stats", "roots", "unwatched", "pause", "resume", "rescan" } do
+      for _, name in ipairs { "get", "ready", "sync", "stats", "roots", "unwatched", "pause", "resume", "rescan" } do
          assert.same(closed, { watcher[name](watcher) }, name)
       end
       assert.same(closed, { watcher:on("create", print) })

@@ -181,14 +181,16 @@ static int fail_over_limit(lua_State *L, const Tree *tree)
 int watcher_take_ready(lua_State *L, Source *source)
 {
 	Watcher *watcher = watcher_of_barrier(source);
-	if (watcher->looking && watcher->watch.shared != NULL) {
+	if (watcher->watch.shared == NULL)
+		return 0;
+	if (watcher->looking) {
 		watch_look(&watcher->watch);
 		watcher_advance(watcher);
 		watch_stir(&watcher->watch);
 	}
 	if (watcher->looking)
 		return 0;
-	if (watcher->watch.shared != NULL && is_over_limit(watcher->watch.tree))
+	if (is_over_limit(watcher->watch.tree))
 		return fail_over_limit(L, watcher->watch.tree);
 	lua_pushboolean(L, true);
 	return 1;
