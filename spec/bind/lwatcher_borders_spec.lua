@@ -492,6 +492,22 @@ describe("exchanges", function()
       end
    end)
 
+   it("inside lose nothing of a folder that has two paths", function()
+      for _, order in ipairs { "link first", "link last" } do
+         local s = scene.new()
+         helper.write(s.R .. "/b/k", "1")
+         helper.write(s.R .. "/o/c", "2")
+         helper.symlink("R/b", s.base .. "/link")
+         local roots = { s.base .. "/link", s.R }
+         if order == "link last" then roots = { s.R, s.base .. "/link" } end
+         local watcher <close> = assert(moonwatch.watch(roots))
+         for _ = 1, 3 do
+            assert(probe.exchange(s.R .. "/b/k", s.R .. "/o/c"))
+            assert.same({ "b/", "b/k", "k", "o/", "o/c" }, watching.known(watcher), order)
+         end
+      end
+   end)
+
    it("with what is outside are a delete and a create in one", function()
       local s = scene.new()
       helper.write(s.R .. "/a", "1")

@@ -90,6 +90,20 @@ describe("the type of an event", function()
       assert.same({ "create z nil" }, typed(old))
    end)
 
+   it("is known of what goes or is replaced, once it was asked for", function()
+      local function make(name)
+         helper.symlink("nowhere", folder .. "/" .. name)
+         assert.same({ "create " .. name .. " link" }, typed(collect(watcher)))
+      end
+      make "x"
+      make "y"
+      helper.rename(folder .. "/x", folder .. "/y")
+      local event = collect(watcher)[1]
+      assert.same({ "move", "link", "link" }, { event.op, event.type, event.replaced })
+      os.remove(folder .. "/y")
+      assert.same({ "delete y link" }, typed(collect(watcher)))
+   end)
+
    it("is right or unknown under random work, however late it is asked for", function()
       local makers = {
          file = function(path) helper.write(path, "x") end,

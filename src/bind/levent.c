@@ -250,7 +250,7 @@ static FileType event_type(lua_State *L, int index, Event *event)
 		size_t length;
 		const char *path = lua_tolstring(L, -1, &length);
 		if (path != NULL && look_at(L, index, lua_gettop(L), &status) == 0 &&
-			!S_ISDIR(status.st_mode) && watcher_confirms(L, index, path, length))
+			!S_ISDIR(status.st_mode) && watcher_confirms(L, index, path, length, &status))
 			event->type = (uint8_t)filetype_of_mode(status.st_mode);
 		lua_pop(L, 1);
 	}

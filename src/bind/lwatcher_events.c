@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/filetype.h"
 #include "bind/levent.h"
 #include "bind/lwatcher.h"
 #include "bind/lwatcher_state.h"
@@ -126,19 +127,31 @@ void watcher_push_item(lua_State *L, Watcher *watcher, const Item *item)
 
 /* --- is an event still the latest word ------------------------------------------------------------------------------- */
 
-bool watcher_confirms(lua_State *L, int index, const char *path, size_t length)
+static bool is_latest(const Watcher *watcher, const Event *event, const char *path, size_t length)
+{
+	const Watch *watch = &watcher->watch;
+	return !watch->view.fold.active &&
+		latest_holds(&watch->view.latest, path, length, event->seq) &&
+		!hub_heard_of_name(watch->tree->hub, event->wd, event->names, event->name_length);
+}
+
+bool watcher_confirms(
+	lua_State *L, int index, const char *path, size_t length, const struct stat *status)
 {
 	if (lua_getiuservalue(L, index, EVENT_WATCHER) != LUA_TUSERDATA) {
 		lua_pop(L, 1);
 		return true;
 	}
-	const Watcher *watcher = lua_touserdata(L, -1);
+	Watcher *watcher = lua_touserdata(L, -1);
 	lua_pop(L, 1);
-	const Watch *watch = &watcher->watch;
 	const Event *event = event_test(L, index);
-	if (watch->shared == NULL)
+	if (watcher->watch.shared == NULL)
 		return true;
-	return !watch->view.fold.active &&
-		latest_holds(&watch->view.latest, path, length, event->seq) &&
-		!hub_heard_of_name(watch->tree->hub, event->wd, event->names, event->name_length);
+	if (!is_latest(watcher, event, path, length))
+		return false;
+	lua_getiuservalue(L, index, EVENT_ROOT);
+	view_learn(&watcher->watch.view, lua_tostring(L, -1), path + event->rel_at,
+		length - event->rel_at, filetype_of_mode(status->st_mode), status->st_ino);
+	lua_pop(L, 1);
+	return true;
 }

@@ -71,6 +71,10 @@ bool view_enters(View *view, Dir *parent, Node *node);
 void view_leave(View *view, Dir *dir, Node *node, bool replaced);
 /* The next event for the reader, NULL where there is none; to be dropped from the queue. What was folded is told now. */
 const Item *view_first(View *view);
+/* What a look has shown of an entry that a record has told of, below a root as it was given: the index has what the
+ * reader has. */
+void view_learn(
+	View *view, const char *given, const char *rel, size_t length, FileType type, uint64_t ino);
 /* How many events wait for the reader; where they are folded, about. */
 static inline size_t view_waiting(const View *view)
 {

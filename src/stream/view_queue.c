@@ -56,11 +56,10 @@ static Root *find_root(const Tree *tree, const char *given, size_t length)
 	return NULL;
 }
 
-/* The index is what all that was folded has led to. */
-static FileType type_at(
-	void *owner, const char *given, size_t given_length, const char *rel, size_t length)
+/* The entry that the index has at a path, with the directory it is in; NULL where there is none. */
+static Node *node_at(const View *view, const char *given, size_t given_length, const char *rel,
+	size_t length, Dir **in)
 {
-	View *view = owner;
 	const Root *root = find_root(view->tree, given, given_length);
 	Dir *dir = root != NULL ? root->top : NULL;
 	Node *node = NULL;
@@ -74,11 +73,33 @@ static FileType type_at(
 		if (length > 0)
 			dir = node != NULL && node_is_dir(node) ? dir_of(node) : NULL;
 	}
-	if (dir == NULL || node == NULL || length > 0)
+	*in = dir;
+	return dir != NULL && length == 0 ? node : NULL;
+}
+
+/* The index is what all that was folded has led to. */
+static FileType type_at(
+	void *owner, const char *given, size_t given_length, const char *rel, size_t length)
+{
+	View *view = owner;
+	Dir *dir;
+	Node *node = node_at(view, given, given_length, rel, length, &dir);
+	if (node == NULL)
 		return TYPE_UNKNOWN;
 	if (node->type == TYPE_UNKNOWN)
 		tree_fill_type(view->tree, dir, node);
 	return (FileType)node->type;
+}
+
+void view_learn(
+	View *view, const char *given, const char *rel, size_t length, FileType type, uint64_t ino)
+{
+	Dir *dir;
+	Node *node = node_at(view, given, strlen(given), rel, length, &dir);
+	if (node == NULL || node_is_dir(node) || node->type != TYPE_UNKNOWN)
+		return;
+	node->type = type & 7u;
+	node->ino = ino;
 }
 
 static void number(View *view)

@@ -554,6 +554,10 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 		tree_exchange(tree, from_dir, node, to_dir, old, &like);
 		tree->skip_cookie = pair->next_cookie;
 		tree->skips = true;
+		if (tree->options.follow) { /* either may be a link */
+			mend(tree, from_dir);
+			mend(tree, to_dir);
+		}
 		return;
 	}
 	before_move(tree, node, to_dir, &pair->to);

@@ -358,7 +358,9 @@ static Claim **partner_of(Hub *hub, const Dir *dir, size_t at, const Record *to,
 			continue;
 		if (other == dir)
 			return place;
-		if (best == NULL || tree_root_of(tree, other) == tree_root_of(tree, dir))
+		const Root *root = tree_root_of(tree, dir);
+		bool fits = tree_root_of(tree, other) == root;
+		if (best == NULL || (fits && tree_root_of(tree, dir_of_claim(*best)) != root))
 			best = place;
 	}
 	return best;
@@ -378,11 +380,36 @@ static void hand_first_half(Hub *hub, size_t at, const Pair *pair, uint64_t rele
 	tree_rename(hub->by_index[dir->tree], dir, to, pair);
 }
 
+static bool is_twin(Claim *const *items, size_t count, const Dir *dir)
+{
+	for (size_t i = 0; i < count; i++) {
+		const Dir *other = dir_of_claim(items[i]);
+		if (other != NULL && other != dir && other->tree == dir->tree)
+			return true;
+	}
+	return false;
+}
+
+/* The two halves of an exchange may find different partners where a directory has several paths: what one of these has
+ * lost by that, a listing finds. */
+static void look_at_twins(Hub *hub, Claim *const *items, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		Dir *dir = dir_of_claim(items[i]);
+		if (dir != NULL && is_twin(items, count, dir))
+			tree_scan_later(hub->by_index[dir->tree], dir, 0);
+	}
+}
+
 static void hand_on_pair(Hub *hub, const Pair *pair)
 {
 	if (collect(hub, pair->from.wd, &hub->olds) < 0 || collect(hub, pair->to.wd, &hub->news) < 0) {
 		overflow(hub);
 		return;
+	}
+	if (pair->reversed_next) {
+		look_at_twins(hub, hub->olds.items, hub->olds.count);
+		look_at_twins(hub, hub->news.items, hub->news.count);
 	}
 	hub->records += 2;
 	hub->unclaimed += hub->news.count == 0;

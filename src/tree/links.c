@@ -87,3 +87,20 @@ void links_look(Tree *tree)
 	}
 	tree_close_trail(tree);
 }
+
+static void enter_again(Tree *tree, Dir *dir)
+{
+	const TreeSink *sink = &tree->sink;
+	bool enters = sink->enter == NULL || sink->enter(sink->owner, dir->parent, &dir->entry);
+	if (dir->pruned && enters)
+		tree_prune(tree, dir, false);
+}
+
+void links_moved(Tree *tree, Node *node)
+{
+	if (!tree->options.follow || !node_is_dir(node))
+		return;
+	Dir *top = dir_of(node);
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
+		enter_again(tree, dir);
+}

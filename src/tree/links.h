@@ -20,4 +20,7 @@ void links_forget(Tree *tree, Dir *dir);
 /* A directory in which a link leads elsewhere than the index has it is listed again. */
 void links_look(Tree *tree);
 
+/* Below a directory that has moved, what was not entered as its own ancestor may be entered now. */
+void links_moved(Tree *tree, Node *node);
+
 #endif

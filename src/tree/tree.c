@@ -618,6 +618,7 @@ Node *tree_move(
 		return NULL;
 	}
 	tree_tell(tree, OP_MOVE, to, moved, &told);
+	links_moved(tree, moved);
 	return moved;
 }
 
@@ -661,6 +662,8 @@ void tree_exchange(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, const T
 	link_renamed(tree, a_dir, here, b);
 	link_renamed(tree, b_dir, there, a);
 	tree_tell(tree, OP_MOVE, b_dir, there, &told);
+	links_moved(tree, here);
+	links_moved(tree, there);
 }
 
 /* --- all directories ------------------------------------------------------------------------------------------------ */
