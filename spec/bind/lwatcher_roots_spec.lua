@@ -514,4 +514,15 @@ describe("several roots", function()
          "create " .. s.O .. "/real/f", "create " .. s.base .. "/link/f",
       }, lines)
    end)
+
+   -- It kept the file system from being unmounted until the loop ran.
+   it("leaves no descriptor open where nobody waits for it", function()
+      local dir = helper.folder()
+      helper.mkdir(dir .. "/a")
+      local watcher <close> = assert(moonwatch.watch(dir, { wait = false }))
+      assert(watcher:add(dir .. "/a"))
+      for _, descriptor in ipairs(helper.descriptors()) do
+         assert.is_nil(descriptor.target:find(dir, 1, true), descriptor.target)
+      end
+   end)
 end)

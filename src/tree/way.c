@@ -474,10 +474,11 @@ static int may_look(Root *root)
 {
 	Tree *tree = root->tree;
 	int fd = tree_open_dir(tree, root->top);
-	if (fd == -EACCES || fd == -EPERM)
-		return fd;
 	bool made_up = fd >= 0 && tree->options.automatic &&
 		hub_filesystem(tree->hub, root->top->dev, fd) == FILESYSTEM_KERNEL;
+	tree_close_trail(tree); /* who does not wait may not run the loop for long */
+	if (fd == -EACCES || fd == -EPERM)
+		return fd;
 	return made_up ? -EOPNOTSUPP : 0;
 }
 
