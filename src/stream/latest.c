@@ -7,39 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 /* So many events are remembered after their reader has had them. */
 enum { SIZE_LEAST = 256, REMEMBERED = 8192 };
 
 /* --- hashes of paths ---------------------------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-	return hash ^ hash >> 32;
-}
-
-/* That of a path is made of its directory's and its last component. */
-static uint64_t hash_below(uint64_t hash, const char *name, size_t length)
-{
-	uint64_t word;
-	hash = mix(hash, length);
-	for (; length >= sizeof word; name += sizeof word, length -= sizeof word) {
-		memcpy(&word, name, sizeof word);
-		hash = mix(hash, word);
-	}
-	word = 0;
-	for (size_t i = 0; i < length; i++)
-		word = word << 8 | (unsigned char)name[i];
-	return mix(hash, word);
-}
-
-/* Takes the next component off the path. */
+/* That of a path is made of its directory's and its last component. Takes the next one off the path. */
 static uint64_t hash_next(uint64_t hash, const char **path, size_t *length)
 {
 	const char *slash = memchr(*path, '/', *length);
 	size_t part = slash != NULL ? (size_t)(slash - *path) : *length;
 	size_t taken = part + (slash != NULL);
-	hash = hash_below(hash, *path, part);
+	hash = hash_bytes(hash, *path, part);
 	*path += taken;
 	*length -= taken;
 	return hash;
@@ -72,7 +53,7 @@ static uint64_t hash_of_dir(Latest *latest, Text *dir)
 static uint32_t hash_of(Latest *latest, Text *dir, const char *name, size_t length)
 {
 	uint64_t hash = hash_of_dir(latest, dir);
-	return (uint32_t)(length > 0 ? hash_below(hash, name, length) : hash);
+	return (uint32_t)(length > 0 ? hash_bytes(hash, name, length) : hash);
 }
 
 /* --- the table -------------------------------------------------------------------------------------------------------- */

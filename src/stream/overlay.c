@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { FIRST_SLOTS = 64 };
 
 /* --- memory ------------------------------------------------------------------------------------------------------ */
@@ -131,16 +133,7 @@ static void entry_free(Overlay *o, Entry *entry)
 
 static uint32_t hash_name(const Entry *parent, const char *name, size_t length)
 {
-	uint64_t hash = parent->id * 0x9E3779B97F4A7C15u + length, word;
-	for (; length >= 8; length -= 8, name += 8) {
-		memcpy(&word, name, 8);
-		hash = (hash ^ word) * 0x9FB21C651E98DF25u;
-		hash ^= hash >> 32;
-	}
-	word = 0;
-	memcpy(&word, name, length);
-	hash = (hash ^ word) * 0x9FB21C651E98DF25u;
-	return (uint32_t)(hash >> 32) ^ (uint32_t)(hash >> 16);
+	return (uint32_t)hash_bytes(parent->id, name, length);
 }
 
 static bool place_is(

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "os/notify.h"
 #include "tree/recover.h"
 #include "tree/trail.h"
@@ -115,7 +116,7 @@ static Zone zone_of_record(const Tree *tree, Dir *dir, const Record *record)
 
 static uint32_t name_hash(const Record *record)
 {
-	return (uint32_t)children_hash(record->name, record->name_length);
+	return (uint32_t)hash_bytes(0, record->name, record->name_length);
 }
 
 /* --- a look at the disk ---------------------------------------------------------------------------------------------- */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { LIST_MOST = 16, FIRST_BITS = 5 };
 
 static_assert(sizeof(Node) == 24, "a file costs 24 bytes and its name");
@@ -76,24 +78,9 @@ int node_rename(Pool *pool, Node *node, const char *name, size_t length)
 	return 0;
 }
 
-/* Eight bytes at a time; names are short. */
-size_t children_hash(const char *name, size_t length)
-{
-	uint64_t hash = length;
-	for (size_t at = 0; at < length; at += 8) {
-		uint64_t word = 0;
-		memcpy(&word, name + at, length - at < 8 ? length - at : 8);
-		hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
-		hash ^= hash >> 32;
-	}
-	/* Once more: the last bytes of a name are the high ones of its word, and have reached no low bit yet. */
-	hash *= 0x9e3779b97f4a7c15u;
-	return (size_t)(hash ^ hash >> 32);
-}
-
 static size_t slot_of(const Dir *dir, const char *name, size_t length)
 {
-	return children_hash(name, length) & (((size_t)1 << dir->bucket_bits) - 1);
+	return (size_t)hash_bytes(0, name, length) & (((size_t)1 << dir->bucket_bits) - 1);
 }
 
 static Node **bucket_of(Dir *dir, const char *name, size_t length)

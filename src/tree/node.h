@@ -111,7 +111,6 @@ void node_free(Pool *pool, Node *node); /* without its children */
 int node_rename(Pool *pool, Node *dir, const char *name,
 	size_t length); /* of a directory that is in no list; -ENOMEM */
 
-size_t children_hash(const char *name, size_t length);
 /* Appends to a growing array; false out of memory. */
 bool dirs_push(Dir ***list, size_t *count, size_t *size, Dir *dir);
 
