@@ -33,10 +33,35 @@ local ETIMEDOUT = 110
 
 -- Watching -------------------------------------------------------------------------------------------------------
 
+-- The rule's filter says no to this path, or to a folder on the way to it. Its errors are in the log; they keep the entry.
+local function is_filtered(world, spec, rel, isdir)
+   local filter = spec.watch_options.filter
+   for upto in (filter and rel .. "/" or ""):gmatch "()/" do
+      local ok, verdict = action.ask(filter, rel:sub(1, upto - 1), isdir or upto <= #rel)
+      if not ok then
+         world.log.error("%s: filter: %s", spec.name, verdict)
+      elseif verdict == false then
+         return true
+      end
+   end
+   return false
+end
+
+-- A rule's place as place.lua has it, with its filter.
+local function place_of(world, spec)
+   local seen = place.new(spec, world.patterns, function(path) return world.tree[path] end)
+   return { find = function(_, path, isdir)
+      local root, rel, why = seen:find(path, isdir)
+      if root and is_filtered(world, spec, rel, isdir) then
+         return nil, nil, "the filter says no"
+      end
+      return root, rel, why
+   end }
+end
+
 local function watch(world, runtime)
    if not runtime.spec.next_time then
-      local seen = place.new(runtime.spec, world.patterns, function(path) return world.tree[path] end)
-      world.watched[#world.watched + 1] = { runtime = runtime, place = seen }
+      world.watched[#world.watched + 1] = { runtime = runtime, place = place_of(world, runtime.spec) }
    end
    return true
 end
@@ -116,6 +141,12 @@ local function stop_run(world, run)
    end
 end
 
+-- The tree may have a path as a script gives it, relative to the folder in which it was started.
+local function entry_at(world, path)
+   local prefix = (world.options.base or "") .. "/"
+   return world.tree[path] or path:sub(1, #prefix) == prefix and world.tree[path:sub(#prefix + 1)] or nil
+end
+
 local function engine_world(world)
    local made
    made = {
@@ -126,7 +157,7 @@ local function engine_world(world)
       pattern = world.patterns,
       log = world.log,
       ask = action.ask,
-      exists = function(path) return world.tree[path] ~= nil end,
+      exists = function(path) return entry_at(world, path) ~= nil end,
       is_behind = function() return false end,
       rearm = function() end,
       on_end = function() end,
@@ -134,7 +165,10 @@ local function engine_world(world)
       watch = function(runtime) return watch(world, runtime) end,
       unmute = function() end,
       adopt = function(runtime) return watch(world, runtime) end,
-      kind = function(path) return world.tree[path] and world.tree[path].type end,
+      kind = function(path)
+         local entry = entry_at(world, path)
+         return entry and entry.type
+      end,
       find = function(runtime, reason) find(world, runtime, reason) end,
       start = function(run) start_run(world, run) end,
       stop = function(run) stop_run(world, run) end,
@@ -286,7 +320,9 @@ local function new_world(options)
 end
 
 local function chunk_of(script, environment)
-   if type(script) == "function" then
+   if type(script) ~= "string" and type(script) ~= "function" then
+      declare.misuse("testing.load: a path, a script or a function expected, not %s", (declare.show(script)))
+   elseif type(script) == "function" then
       return function() script(environment) end
    elseif script:find "\n" then
       return load(script, "=script", "t", environment)
@@ -299,20 +335,32 @@ local function read_set(world, script, options)
    local rules = set.new { jobs = options.jobs, max_errors = options.max_errors,
       base = function() return options.base end,
       world = function() return engine_world(world) end }
-   world.environment = rules:environment(kit_of(world), options.arg or {})
+   local environment, complete = rules:environment(kit_of(world), options.arg or {})
+   world.environment = environment
    local chunk, message = chunk_of(script, world.environment)
    if not chunk then
       error(message, 3)
    end
    chunk()
+   local ok, problem = complete()
+   if not ok then
+      error(problem, 3)
+   end
    return rules
 end
+
+local options_of_load = {
+   files = { kinds = { "table" } }, processes = { kinds = { "table" } }, clock = { kinds = { "text" } },
+   base = { kinds = { "path" } }, jobs = { kinds = { "count" } }, max_errors = { kinds = { "count" } },
+   arg = { kinds = { "table" } }, core = { kinds = { "table" } },
+}
 
 -- Loads a rule script (its path, its text where that has several lines, or a function that is given the globals) into a
 -- new world and starts its rules. options: what is there at the start, files = { path = text } and processes =
 -- { command = behaviour }; clock = "HH:MM"; base (the folder it was started in); jobs; arg.
 function testing.load(script, options)
    options = options or {}
+   declare.check(options_of_load, options, "testing.load")
    local world = new_world(options)
    world.options = options
    world.set = read_set(world, script, options)

@@ -672,6 +672,43 @@ describe("a made-up world", function()
       assert.matches("script:2: moonwatch.process: there is nothing real in a test", refusal 'moonwatch.process { "x" }')
    end)
 
+   it("asks the filter, of folders on the way too, and logs its errors", function()
+      local asked = {}
+      local world = testing.load(function(script)
+         script.rule "r" { watch = "in", each = { "x", "{rel}" }, filter = function(rel, isdir)
+            asked[#asked + 1] = ("%s %s"):format(rel, isdir)
+            if rel == "bad" then error "broken" end
+            return rel ~= "no" and rel ~= "folder"
+         end }
+      end)
+      world:save("in/no"):save("in/bad"):save("in/folder/deep/a"):save("in/d/a"):pass(1)
+      assert.same({ "x bad", "x d/a" }, ran(world))
+      assert.matches("^error r: filter: .-broken\nstack traceback", world:logged("error")[1])
+      assert.same({ "no false", "bad false", "folder true" }, { asked[1], asked[4], asked[7] })
+   end)
+
+   it("refuses what it does not know", function()
+      local function refusal(...)
+         local ok, message = pcall(...)
+         assert.is_false(ok)
+         return message
+      end
+      assert.matches('unknown key "fils" %(did you mean "files"%?%)', refusal(testing.load, "\n", { fils = {} }))
+      assert.matches("a path, a script or a function expected, not nil", refusal(testing.load))
+      assert.matches("its table of keys is missing", refusal(testing.load, '\nrule "r"'))
+      local world = load_script ""
+      assert.matches('unknown key "secnds" %(did you mean "seconds"%?%)', refusal(world.process, world, "x", { secnds = 1 }))
+   end)
+
+   it("has paths as scripts give them where the folder of the start is named", function()
+      local world = load_script('rule "r" { watch = "in", hold = "lock", run = { "x" } }', { base = "/home/user" })
+      world:save("lock"):save("in/a"):pass(9)
+      assert.same({}, ran(world))
+      world:remove("lock")
+      world:pass(1)
+      assert.same({ "x" }, ran(world))
+   end)
+
    it("tells no process of before of a signal", function()
       local world = load_script([[
 rule "r" { watch = "in", busy = { signal = "HUP" }, run = function() exec { "first" } exec { "second" } end }

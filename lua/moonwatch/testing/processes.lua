@@ -3,6 +3,7 @@
 -- processes.lua - recorded processes: world:process says how they behave, world.records what was started.
 
 local check = require("moonwatch.process").check
+local declare = require "moonwatch.rule.declare"
 
 local World = {}
 
@@ -15,9 +16,17 @@ local function matches(pattern, argv)
    return true
 end
 
+local behaviours = {
+   code = { kinds = { "natural" } }, signal = { kinds = { "text" } }, seconds = { kinds = { "seconds" } },
+   out = { kinds = { "bytes" } }, err = { kinds = { "bytes" } }, stubborn = { kinds = { "boolean" } },
+}
+
 -- How processes behave whose argv begins with these words: a table { code, signal, seconds, out, err, stubborn }, or a
 -- function(argv, options) that gives one; nil, message, errno from the function is a command that cannot be started.
 function World:process(words, behaviour)
+   if type(behaviour) ~= "function" then
+      declare.check(behaviours, behaviour, "world:process")
+   end
    table.insert(self.behaviours, 1, { words = type(words) == "table" and words or { words }, behaviour = behaviour })
    return self
 end
