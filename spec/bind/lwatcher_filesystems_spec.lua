@@ -1,0 +1,116 @@
+-- SPDX-License-Identifier: MIT
+--
+-- lwatcher_filesystems_spec.lua - what is recognised by the type of its file system, and what is not to be: FUSE, overlays.
+
+local helper = require "support.helper"
+local scene = require "support.scene"
+
+local PROLOGUE = [[
+   local helper = require "support.helper"
+   local moonwatch = require "moonwatch"
+   local scene = require "support.scene"
+   local watching = require "support.watching"
+   local function show(lines) print(table.concat(lines, ", ")) end
+]]
+
+-- Runs the chunk where `base`/fuse shows what is in `base`/backing.
+local function with_fuse(base, chunk)
+   local result = scene.elsewhere(PROLOGUE .. ("local base = %q\n"):format(base) .. chunk,
+      { helper.build .. "/spec/bind/fuse_driver", base .. "/backing", base .. "/fuse" })
+   if result.status == 77 then pending(result.err) end
+   return result.out .. result.err
+end
+
+describe("FUSE", function()
+   helper.leaves_nothing()
+
+   local base
+
+   before_each(function()
+      base = helper.folder()
+      helper.write(base .. "/backing/sub/f", "x")
+      helper.mkdir(base .. "/fuse")
+      helper.mkdir(base .. "/local")
+   end)
+
+   it("is polled as a root, and what others change there is found", function()
+      assert.equal([[
+2 directories, 0 watches, 2 polled
+create new, create new/f, close_write new/f, create sub/g, close_write sub/g
+close_write* sub/f
+delete* new
+]], with_fuse(base, [[
+   local watcher <close> = assert(moonwatch.watch(base .. "/fuse", { interval = 60 }))
+   local stats = watcher:stats()
+   print(("%d directories, %d watches, %d polled"):format(stats.directories, stats.watches, stats.polled))
+   helper.write(base .. "/backing/sub/g", "x")
+   helper.write(base .. "/backing/new/f", "x")
+   show(watching.words(watcher, "sorted"))
+   helper.append(base .. "/backing/sub/f", "y")
+   show(watching.words(watcher))
+   helper.remove(base .. "/backing/new")
+   show(watching.words(watcher))
+]]))
+   end)
+
+   it("is polled below a root that is watched", function()
+      assert.equal([[
+2 polled
+create local/f, close_write local/f
+create* fuse/sub/g, close_write* fuse/sub/g
+]], with_fuse(base, [[
+   local watcher <close> = assert(moonwatch.watch(base, { interval = 60, ignore = "/backing" }))
+   print(("%d polled"):format(watcher:stats().polled))
+   helper.write(base .. "/local/f", "x")
+   show(watching.words(watcher))
+   helper.write(base .. "/backing/sub/g", "x")
+   show(watching.words(watcher))
+]]))
+   end)
+
+   it("is watched where that is asked for", function()
+      assert.equal("2 watches, 0 polled\n", with_fuse(base, [[
+   local watcher <close> = assert(moonwatch.watch(base .. "/fuse", { backend = "inotify" }))
+   local stats = watcher:stats()
+   print(("%d watches, %d polled"):format(stats.watches, stats.polled))
+]]))
+   end)
+end)
+
+describe("an overlay", function()
+   helper.leaves_nothing()
+
+   it("is watched as any other, though what is written moves to another layer", function()
+      local result = scene.elsewhere(PROLOGUE .. [[
+   local s = scene.new()
+   for _, name in ipairs { "low", "up", "work" } do helper.mkdir(s.base .. "/" .. name) end
+   helper.write(s.base .. "/low/d/e/f", "x")
+   helper.write(s.base .. "/low/g", "x")
+   local mounted = os.execute(("mount -t overlay none %s -o lowerdir=%s/low,upperdir=%s/up,workdir=%s/work,userxattr"):format(
+      s.R, s.base, s.base, s.base))
+   if not mounted then os.exit(77) end
+   s:watch()
+   helper.append(s.R .. "/d/e/f", "y")
+   show(s:events())
+   helper.write(s.R .. "/d/new", "x")
+   helper.write(s.R .. "/d/e/new", "x")
+   show(s:events())
+   helper.rename(s.R .. "/g", s.R .. "/d/e/g")
+   os.remove(s.R .. "/d/e/f")
+   show(s:events())
+   helper.append(s.R .. "/d/e/g", "y")
+   show(s:events())
+   s:check()
+   s.watcher:close()
+   assert(os.execute("umount " .. s.R))
+   helper.clean()
+]], { "unshare", "--user", "--map-root-user", "--mount" })
+      if result.status == 77 or result.err:find "unshare" then pending("no overlay here: " .. result.err) end
+      assert.equal([[
+close_write d/e/f
+create d/new, close_write d/new, create d/e/new, close_write d/e/new
+move g -> d/e/g, delete d/e/f
+close_write d/e/g
+]], result.out .. result.err)
+   end)
+end)
