@@ -881,6 +881,17 @@ describe("a replay", function()
 end)
 
 describe("explain", function()
+   it("knows a path by whatever way it is written", function()
+      for _, watch in ipairs { "src", "./src/", "src/.", "src//.", "lib/../src", "./lib/.././src//" } do
+         local world = load_script(('rule "r" { watch = %q, run = { "x" } }'):format(watch), { base = "/home/user" })
+         for _, path in ipairs { "src/a", "./src//a", "/home/user/src/a", "/home/../home/user/lib/../src/./a" } do
+            assert.is_true((world:rule("r"):explain(path)), watch .. " " .. path)
+         end
+         assert.is_false((world:rule("r"):explain "srca"))
+         assert.is_false((world:rule("r"):explain "src/../a"))
+      end
+   end)
+
    it("says whether a change would fire a rule, and which key decides", function()
       local world = load_script [[
 rule "c" { watch = "src/**/*.c", ignore = "gen/", run = { "x" } }

@@ -10,13 +10,22 @@ local function as_list(value)
    return type(value) == "table" and value or { value }
 end
 
--- Without "./" in front, slashes at the end, and relative to nothing where the base is known.
+-- Without ".", "..", and slashes that say nothing, and relative to nothing where the base is known.
 local function normal(path, base)
-   path = path:gsub("/+", "/"):gsub("/%./", "/"):gsub("^%./", ""):gsub("(.)/$", "%1")
-   if path:sub(1, 1) == "/" or not base then
-      return path
+   if base and path:sub(1, 1) ~= "/" then
+      path = base .. "/" .. path
    end
-   return path == "." and base or base .. "/" .. path
+   local parts, front = {}, path:match "^/" or ""
+   for part in path:gmatch "[^/]+" do
+      local is_up = part == ".."
+      if is_up and #parts > 0 and parts[#parts] ~= ".." then
+         parts[#parts] = nil
+      elseif part ~= "." and not (is_up and front == "/") then
+         parts[#parts + 1] = part
+      end
+   end
+   path = front .. table.concat(parts, "/")
+   return path == "" and "." or path
 end
 
 -- "src/**/*.c" is the root "src" with the anchored pattern "/**/*.c"; what names an entry is a root as it stands.
