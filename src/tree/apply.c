@@ -262,48 +262,103 @@ static void apply_moved_in(Tree *tree, Dir *dir, const Record *record)
 		put_file(tree, dir, record, &info, &like);
 }
 
-/* A record that cannot be told is as good as lost: contents are compared since all had been told. */
-static void mend_untold(Tree *tree, Dir *dir)
+/* --- what is done to a file while it is being renamed ------------------------------------------------------------------
+ *
+ * The kernel takes the file's name first and queues the record later, and so it is with the rename: the record may come
+ * behind those of the rename under the old name, which is followed, or before them under the new one, which is waited for. */
+
+static void tell_done(Tree *tree, Dir *dir, Node *node, const Told *like)
 {
-	if (tree->gap == 0)
-		tree->gap = tree->hub->drained;
-	mend(tree, dir);
+	uint8_t op = op_of(like->mask);
+	if (is_content(like->mask)) {
+		tree_stamp(tree, node);
+		node->writing = op == OP_MODIFY;
+	}
+	tree_tell(tree, op, dir, node, like);
+	if (op == OP_ATTRIB && node_is_dir(node) && dir_of(node)->unreadable)
+		tree_scan_later(tree, dir_of(node), 0);
 }
 
-/* What is done to a file while it is being renamed. The kernel takes the file's name first and queues the record later,
- * and so it is with the rename: the record may come under the new name before those of the rename, or behind them under
- * the old one. Then whoever has been renamed from that name has changed, as its directory's listing will find. */
-static void mend_renamed(Tree *tree, const Dir *dir, const Record *record)
+static void note_trace(Tree *tree, const Dir *from_dir, Dir *to_dir, const Pair *pair)
+{
+	Trace *trace = &tree->traces[tree->renames++ % TRACES];
+	trace->from = from_dir;
+	trace->to = to_dir;
+	trace->hash = name_hash(&pair->from);
+	trace->length = (uint8_t)pair->to.name_length;
+	memcpy(trace->name, pair->to.name, pair->to.name_length);
+}
+
+static Node *node_at(const Trace *trace, bool isdir)
+{
+	Node *node = children_find(trace->to, trace->name, trace->length);
+	return node != NULL && node_is_dir(node) == isdir ? node : NULL;
+}
+
+/* False: that name was not renamed. Else to where the last rename led, or those that went on from there. */
+static bool tell_renamed(Tree *tree, const Dir *dir, const Record *record)
+{
+	uint32_t hash = name_hash(record);
+	size_t newer = tree->renames < TRACES ? tree->renames : TRACES;
+	for (size_t age = 1; age <= newer; age++) {
+		const Trace *trace = &tree->traces[(tree->renames - age) % TRACES];
+		if (trace->to == NULL || trace->from != dir || trace->hash != hash)
+			continue;
+		Node *node = node_at(trace, is_dir_record(record));
+		if (node != NULL) {
+			Told like = like_of(record);
+			tell_done(tree, trace->to, node, &like);
+			return true;
+		}
+		dir = trace->to;
+		hash = (uint32_t)hash_bytes(0, trace->name, trace->length);
+		newer = age - 1;
+		age = 0;
+	}
+	return false;
+}
+
+static void note_stray(Tree *tree, const Dir *dir, const Record *record)
+{
+	tree->strays[tree->strayed++ % TRACES] =
+		(Stray){.dir = dir, .hash = name_hash(record), .mask = record->mask};
+}
+
+/* Something has come to this name. */
+static void tell_strays(Tree *tree, Dir *dir, const Record *record)
 {
 	uint32_t hash = name_hash(record);
 	for (size_t i = 0; i < TRACES; i++) {
-		const Trace *trace = &tree->traces[i];
-		if (trace->to != NULL && trace->from == dir && trace->hash == hash)
-			mend_untold(tree, trace->to);
+		Stray *stray = &tree->strays[i];
+		Node *node = stray->dir == dir && stray->hash == hash ? find(dir, record) : NULL;
+		if (node == NULL)
+			continue;
+		Told like = {.mask = stray->mask, .wd = record->wd};
+		stray->dir = NULL;
+		if (!node_is_dir(node))
+			tell_done(tree, dir, node, &like);
 	}
 }
+
+/* --- all that happens to what keeps its name ------------------------------------------------------------------------------ */
 
 static void apply_content(Tree *tree, Dir *dir, const Record *record)
 {
 	Told like = like_of(record);
-	uint8_t op = op_of(record->mask);
 	Node *node = find(dir, record);
-	if (op == OP_NONE)
+	if (op_of(record->mask) == OP_NONE)
 		return;
-	if (node == NULL || node_is_dir(node) != is_dir_record(record)) {
-		FileInfo info = look_at(tree, dir, record->name, record->name_length);
-		if (node != NULL || is_there(&info))
-			mend_untold(tree, dir);
-		mend_renamed(tree, dir, record);
+	if (node != NULL && node_is_dir(node) == is_dir_record(record)) {
+		tell_done(tree, dir, node, &like);
 		return;
 	}
-	if (is_content(record->mask)) {
-		tree_stamp(tree, node);
-		node->writing = op == OP_MODIFY;
+	if (tell_renamed(tree, dir, record))
+		return;
+	FileInfo info = look_at(tree, dir, record->name, record->name_length);
+	if (node != NULL || is_there(&info)) {
+		tree_scan_later(tree, dir, 0);
+		note_stray(tree, dir, record);
 	}
-	tree_tell(tree, op, dir, node, &like);
-	if (op == OP_ATTRIB && node_is_dir(node) && dir_of(node)->unreadable)
-		tree_scan_later(tree, dir_of(node), 0);
 }
 
 /* Whether a link leads to a directory that is entered, or a single file to another place, is for the listing to say. */
@@ -340,6 +395,8 @@ static void check(Tree *tree, Dir *dir, const Record *record)
 	if (op_of(record->mask) != OP_NONE) {
 		if (node != NULL)
 			apply_content(tree, dir, record);
+		else
+			tell_renamed(tree, dir, record);
 		return;
 	}
 	FileInfo info;
@@ -361,9 +418,13 @@ static void check(Tree *tree, Dir *dir, const Record *record)
 static void drop(Tree *tree, Dir *dir, const Record *record)
 {
 	bool due = dir->rewatch || !dir->listed;
-	Node *node = due && is_content(record->mask) ? find(dir, record) : NULL;
-	if (node != NULL)
-		node->writing = true;
+	if (is_content(record->mask)) {
+		Node *node = find(dir, record);
+		if (node == NULL)
+			tell_renamed(tree, dir, record);
+		else if (due)
+			node->writing = true;
+	}
 	if (due)
 		tree_scan_later(tree, dir, dir->rewatch ? SCAN_COMPARE : 0);
 }
@@ -493,12 +554,6 @@ static bool may_be_taken(const Dir *to_dir, const Node *old)
 	return old != NULL || !to_dir->listed || to_dir->compare;
 }
 
-static void note_trace(Tree *tree, const Dir *from_dir, Dir *to_dir, const Pair *pair)
-{
-	tree->traces[tree->renames++ % TRACES] =
-		(Trace){.from = from_dir, .to = to_dir, .hash = name_hash(&pair->from)};
-}
-
 static void before_move(Tree *tree, const Node *node, Dir *to, const Record *record)
 {
 	if (node_is_dir(node))
@@ -553,6 +608,8 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 		before_move(tree, old, from_dir, &pair->from);
 		learn_types(tree, from_dir, node, to_dir, old, pair);
 		tree_exchange(tree, from_dir, node, to_dir, old, &like);
+		tell_strays(tree, to_dir, &pair->to);
+		tell_strays(tree, from_dir, &pair->from);
 		tree->skip_cookie = pair->next_cookie;
 		tree->skips = true;
 		if (tree->options.follow) { /* either may be a link */
@@ -565,6 +622,7 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 	note_last(tree, may_be_taken(to_dir, old) ? from_dir : NULL, to_dir, pair);
 	tree->last_in = (LastRename){.to_dir = to_dir, .to_hash = name_hash(&pair->to)};
 	tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
+	tell_strays(tree, to_dir, &pair->to);
 	if (may_be_followed(tree, to_dir, &pair->to))
 		mend(tree, to_dir);
 }

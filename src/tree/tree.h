@@ -110,14 +110,22 @@ typedef struct Trail {
 	bool stale; /* its directories may have moved or gone */
 } Trail;
 
-/* A name that something has lost by a rename, and the directory that it came to. */
+enum { TRACES = 32 };
+
+/* A name that something has lost by a rename, and the one it got. */
 typedef struct Trace {
 	const Dir *from; /* never followed */
 	Dir *to;         /* NULL: none */
-	uint32_t hash;
+	uint32_t hash;   /* of the name it lost */
+	uint8_t length;
+	char name[255];
 } Trace;
 
-enum { TRACES = 16 };
+/* What was told of a file under a name that it had not yet. */
+typedef struct Stray {
+	const Dir *dir; /* never followed; NULL: none */
+	uint32_t hash, mask;
+} Stray;
 
 /* What paces the recoveries after overflows (recover.c). */
 typedef struct Recovery {
@@ -170,6 +178,8 @@ struct Tree {
 	LastRename last_in;   /* that brought something to a name */
 	Trace traces[TRACES]; /* of the last renames, in a ring */
 	size_t renames;
+	Stray strays[TRACES]; /* likewise */
+	size_t strayed;
 	bool behind; /* the last work stopped because records were unread */
 	size_t directories, entries, watches, polled, rescans, overflows;
 	Fate fate; /* of the record under way, so far */

@@ -72,12 +72,14 @@ local function protected(fn, ...)
    return conclude(before, xpcall(fn, explain_error, ...))
 end
 
--- What the function has given is looked at under the same protection: it may have metamethods.
-local function outcome_of(ok, ...)
+-- What the function has given, if anything, is looked at under the same protection: it may have metamethods.
+local function outcome_of(ok, result, message, code)
    if not ok then
-      return script_error((...))
+      return script_error(result)
+   elseif result == nil and message == nil then
+      return SUCCESS
    end
-   local is_judged, outcome = protected(judge, ...)
+   local is_judged, outcome = protected(judge, result, message, code)
    return is_judged and outcome or script_error(outcome)
 end
 
