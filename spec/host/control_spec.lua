@@ -464,6 +464,23 @@ describe("moonwatch tail", function()
       assert.equal(0, tail:wait().status)
    end)
 
+   -- A rule that logged more at once than was kept for the reader failed, and the host never came to its end.
+   it("counts what comes too fast for it, and disturbs nobody", function()
+      local dir = folder 'rule "loud" { watch = "in", run = function() for i = 1, 3000 do log.info("line %d", i) end end }'
+      local program = start(dir)
+      local tail = helper.start({ helper.host, "tail", "--new" }, options(dir))
+      -- Nothing tells that it listens by now.
+      helper.eventually(function()
+         ask(dir, "trigger", "loud")
+         assert.equal(0, ask(dir, "wait").status)
+         return #tail:out() > 0
+      end)
+      tail:wait_for "line 1000\n.*moonwatch: %d+ lines of the log are not shown: they came too fast\n"
+      assert.equal(0, ask(dir, "stop").status)
+      assert.equal(0, program:wait().status)
+      assert.equal(0, tail:wait().status)
+   end)
+
    it("shows only what comes with --new, as JSON with --json", function()
       local dir = folder()
       local program = start(dir)

@@ -91,11 +91,16 @@ local function explain(host, request)
    return ok { rules = json.list(host:explain(request.path)) }
 end
 
--- The log, from now on: what is not read in time is dropped and counted by the reader's connection.
+local function lost_record(count)
+   local message = ("%d lines of the log are not shown: they came too fast"):format(count)
+   return { line = "moonwatch: " .. message .. "\n", level = "warn", message = message }
+end
+
+-- The log, from now on. Whoever logs does not wait for the reader: what is too much is counted, and told after the rest.
 local function tail(host, request, connection)
-   local lines = moonwatch.channel(1000)
+   local lines, lost = moonwatch.channel(1000), 0
    local function listener(line, level, message)
-      if not lines:put({ line = line, level = level, message = message }, 0) then lines.lost = true end
+      if not lines:put({ line = line, level = level, message = message }, 0) then lost = lost + 1 end
    end
    connection:write(json.encode(ok()) .. "\n")
    for _, record in ipairs(request.history and host.sink.history or {}) do
@@ -106,7 +111,9 @@ local function tail(host, request, connection)
    while true do
       local source, record = moonwatch.select { lines, connection }
       if source == connection then return nil end
-      if not connection:write(json.encode(record) .. "\n") then return nil end
+      local text = json.encode(record) .. "\n"
+      if #lines == 0 and lost > 0 then text, lost = text .. json.encode(lost_record(lost)) .. "\n", 0 end
+      if not connection:write(text) then return nil end
    end
 end
 
