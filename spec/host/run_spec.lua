@@ -109,6 +109,20 @@ describe("moonwatch SCRIPT.lua", function()
          .. "   stack traceback:\n   \trules%.lua:2: in function <rules%.lua:1>\n$", result.err)
    end)
 
+   it("logs the error of a task that nobody joins", function()
+      local dir = script [[
+spawn("helper", function()
+   error "lost"
+end)
+spawn(function() sleep(0.01) moonwatch.stop() end)
+rule "r" { watch = ".", run = { "true" } }
+]]
+      local result = run(dir, "run", "--log-format", "json", "rules.lua")
+      assert.matches('"level":"error","message":"helper: rules.lua:2: lost\\nstack traceback:\\n\\trules.lua:2: in [^"]*"}\n',
+         result.err)
+      for line in result.err:gmatch "[^\n]+" do assert.matches("^{.*}$", line) end
+   end)
+
    it("goes on after an error in a rule", function()
       local dir = script [[
          rule "bad" { watch = "in", settle = 0.01, each = function() error "boom" end }

@@ -90,7 +90,7 @@ local function soak(dir)
       done = done + 2 * ROUND
       if MILESTONES[done] or done >= RUNS then
          local runs = runs_of(dir)
-         assert(runs == done, ("%d runs for %d files"):format(runs, done))
+         assert(runs == done, ("%d runs for %d files\n%s"):format(runs, done, host:err()))
          local sample = look(host.pid)
          first = first or sample
          print(("%8d  %6d KiB  %11d  %8d  %7d  %6.0f"):format(done, sample.anonymous, sample.descriptors,

@@ -6,6 +6,7 @@
 -- answer = channel } are done one after the other, in the order they came.
 
 local core = require "moonwatch.core"
+local declare = require "moonwatch.rule.declare"
 local exit = require "moonwatch.cli.exit"
 local logging = require "moonwatch.cli.logging"
 local moonwatch = require "moonwatch"
@@ -359,6 +360,13 @@ local function mend_print(log)
    end
 end
 
+-- What the tasks of scripts fail with goes into the log, unless a script asks for it itself.
+local function log_errors(log)
+   moonwatch.on_error(function(err, traceback, where)
+      log.error("%s: %s", where, declare.tidy(traceback or tostring(err)))
+   end)
+end
+
 -- What a script's function may not have, the host still has a reserve of: to say so, and to go on.
 local function limit_memory(bytes)
    core.limit_memory(bytes)
@@ -372,6 +380,7 @@ function host.run(given)
    if given.memory_limit then limit_memory(given.memory_limit) end
    local self = new_host(given)
    mend_print(self.log)
+   log_errors(self.log)
    if #given.script > 0 then self:listen() end
    self.user_id = given.user and drop_rights(given.user)
    local status = supervise.run(function() return self:main() end, {
