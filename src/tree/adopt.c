@@ -19,7 +19,7 @@ static Dir *find_stale_twin(Tree *tree, const Dir *dir, const Dir *parent)
 		return NULL;
 	for (Claim *claim = hub_claims(tree->hub, dir->claim.wd); claim != NULL; claim = claim->next) {
 		Dir *other = (Dir *)(void *)claim;
-		if (claim->kind != CLAIM_DIR || other == dir || other->tree != dir->tree)
+		if (claim->kind != CLAIM_DIR || other == dir || claim->tree != dir->claim.tree)
 			continue;
 		if (other->parent == NULL || tree_is_below(parent, other))
 			continue;
@@ -208,7 +208,7 @@ Node *adopt_found(
 		return NULL;
 	}
 	Dir *dir = dir_of(node);
-	dir->tree = tree->index;
+	dir->claim.tree = tree->index;
 	dir->linked = entry->linked;
 	dir->pruned = !may_enter(tree, parent, node);
 	if (dir->pruned || !tree->ready)

@@ -238,7 +238,7 @@ bool hub_is_newest(Hub *hub, uint64_t position)
 
 static Tree *tree_of(const Hub *hub, const Claim *claim)
 {
-	return hub->by_index[((const Dir *)(const void *)claim)->tree];
+	return hub->by_index[claim->tree];
 }
 
 static Dir *dir_of_claim(Claim *claim)
@@ -347,14 +347,14 @@ static void hand_on(Hub *hub, const Record *record)
 static Claim **partner_of(Hub *hub, const Dir *dir, size_t at, const Record *to, uint64_t releases)
 {
 	Claim **best = NULL;
-	const Tree *tree = hub->by_index[dir->tree];
+	const Tree *tree = hub->by_index[dir->claim.tree];
 	if (at < hub->news.count && hub->news.items[at] == &dir->claim)
 		return &hub->news.items[at];
 	for (size_t i = 0; i < hub->news.count; i++) {
 		Claim **place = &hub->news.items[i];
 		bool valid = *place != NULL && still_claims(hub, to->wd, *place, releases);
 		Dir *other = valid ? dir_of_claim(*place) : NULL;
-		if (other == NULL || other->tree != dir->tree)
+		if (other == NULL || other->claim.tree != dir->claim.tree)
 			continue;
 		if (other == dir)
 			return place;
@@ -377,14 +377,14 @@ static void hand_first_half(Hub *hub, size_t at, const Pair *pair, uint64_t rele
 	}
 	Dir *to = dir_of_claim(*partner);
 	*partner = NULL;
-	tree_rename(hub->by_index[dir->tree], dir, to, pair);
+	tree_rename(hub->by_index[dir->claim.tree], dir, to, pair);
 }
 
 static bool is_twin(Claim *const *items, size_t count, const Dir *dir)
 {
 	for (size_t i = 0; i < count; i++) {
 		const Dir *other = dir_of_claim(items[i]);
-		if (other != NULL && other != dir && other->tree == dir->tree)
+		if (other != NULL && other != dir && other->claim.tree == dir->claim.tree)
 			return true;
 	}
 	return false;
@@ -397,7 +397,7 @@ static void look_at_twins(Hub *hub, Claim *const *items, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		Dir *dir = dir_of_claim(items[i]);
 		if (dir != NULL && is_twin(items, count, dir))
-			tree_scan_later(hub->by_index[dir->tree], dir, 0);
+			tree_scan_later(hub->by_index[dir->claim.tree], dir, 0);
 	}
 }
 

@@ -78,7 +78,7 @@ struct Hub {
 	size_t next_kind;
 	List trees;      /* all, for overflow and scans */
 	List busy;       /* those that have something to do, now or at a time */
-	Tree **by_index; /* Dir.tree -> Tree */
+	Tree **by_index; /* Claim.tree -> Tree */
 	size_t tree_slots;
 	Claim **claims; /* open addressing by wd; the first claim of each list */
 	size_t claim_slots, claim_count;

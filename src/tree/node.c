@@ -11,7 +11,7 @@
 
 #include "base/hash.h"
 
-enum { LIST_MOST = 16, FIRST_BITS = 5 };
+enum { LIST_MOST = 16, FIRST_BITS = 5, BITS_MOST = 31 };
 
 static_assert(sizeof(Node) == 24, "a file costs 24 bytes and its name");
 static_assert(sizeof(Dir) == 96, "a directory costs 96 bytes and its name");
@@ -133,10 +133,17 @@ static int rehash(Dir *dir, unsigned bits)
 	return 0;
 }
 
+static bool is_full(const Dir *dir)
+{
+	if (dir->bucket_bits == 0)
+		return dir->count >= LIST_MOST;
+	return dir->count >> dir->bucket_bits >= 1 && dir->bucket_bits < BITS_MOST;
+}
+
 /* A table that cannot grow gets longer chains instead. */
 void children_add(Dir *dir, Node *node)
 {
-	if (dir->bucket_bits == 0 ? dir->count >= LIST_MOST : dir->count >> dir->bucket_bits >= 1)
+	if (is_full(dir))
 		rehash(dir, dir->bucket_bits == 0 ? FIRST_BITS : dir->bucket_bits + 1u);
 	Node **bucket = bucket_of(dir, node_name(node), node->name_length);
 	node->next = *bucket;

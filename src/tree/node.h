@@ -46,8 +46,9 @@ struct Node {
 /* Whoever wants the records of one kernel watch; several claims on one inode form a list. */
 typedef struct Claim {
 	struct Claim *next;
-	int wd;       /* -1: none */
-	uint8_t kind; /* CLAIM_DIR: embedded in a Dir; CLAIM_STEP: in a Step of a way */
+	int wd;        /* -1: none */
+	uint8_t kind;  /* CLAIM_DIR: embedded in a Dir; CLAIM_STEP: in a Step of a way */
+	uint16_t tree; /* of a Dir: index in the hub's table of trees */
 } Claim;
 
 enum { CLAIM_DIR, CLAIM_STEP, CLAIM_BESIDE };
@@ -58,11 +59,10 @@ struct Dir {
 		Node *first;    /* bucket_bits == 0 */
 		Node **buckets; /* 1 << bucket_bits of them */
 	};
-	uint32_t count : 25; /* children */
-	uint32_t
+	uint32_t count; /* children */
+	uint16_t
 		holds_links : 1; /* stands in the tree's list of directories with symbolic links (links.h) */
-	uint32_t name_room : 6; /* for the name, in units of eight bytes */
-	uint16_t tree;          /* index in the hub's table of trees */
+	uint16_t name_room : 6; /* for the name, in units of eight bytes */
 	uint16_t bucket_bits : 5;
 	uint16_t pending : 1;    /* stands in the tree's list of directories to scan */
 	uint16_t deep : 1;       /* ... with all below it */

@@ -410,7 +410,7 @@ static void count_in(Tree *tree, Node *node)
 	tree->entries++;
 	if (node_is_dir(node)) {
 		tree->directories++;
-		dir_of(node)->tree = tree->index;
+		dir_of(node)->claim.tree = tree->index;
 	}
 }
 

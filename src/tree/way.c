@@ -369,7 +369,7 @@ static Dir *new_top(Root *root, const Walk *walk)
 	node->root = root;
 	node->ino = walk->identity.ino;
 	top->dev = (uint32_t)walk->identity.dev;
-	top->tree = tree->index;
+	top->claim.tree = tree->index;
 	tree->entries++;
 	tree->directories++;
 	return top;
@@ -392,7 +392,7 @@ static void carry_over(Tree *tree, Dir *old, Dir *top)
 	if (!node_is_dir(copy))
 		return;
 	dir_of(copy)->pruned = true;
-	dir_of(copy)->tree = tree->index;
+	dir_of(copy)->claim.tree = tree->index;
 	tree->directories++;
 }
 
