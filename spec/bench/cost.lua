@@ -20,6 +20,7 @@ local PATHS = {
    { name = "one of 200 watchers, per file", script = "cost_many", per = 1, small = 50, large = 250, budget = 19800 },
    { name = "20 of one tree, per record", script = "cost_together", per = 5, small = 200, large = 1200, budget = 7700 },
    { name = "scan, per file", script = "cost_scan", per = 1, small = 1000, large = 5000, tree = true, budget = 860 },
+   { name = "links, per directory", script = "cost_links", per = 1, small = 500, large = 4000, budget = 3100 },
    { name = "nested, per directory", script = "cost_chain", per = 1, small = 200, large = 1800, budget = 2500 },
 }
 

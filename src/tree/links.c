@@ -35,15 +35,18 @@ void links_note(Tree *tree, Dir *dir)
 		tree->starved = true;
 }
 
-void links_forget(Tree *tree, Dir *dir)
+static void forget(Tree *tree, size_t at)
 {
-	size_t at = 0;
-	if (!dir->holds_links)
-		return;
-	while (tree->linking[at] != dir)
-		at++;
+	Dir *dir = tree->linking[at];
 	tree->linking[at] = tree->linking[--tree->linking_count];
 	dir->holds_links = false;
+	tree_free_dead(tree, dir);
+}
+
+void links_forget_all(Tree *tree)
+{
+	while (tree->linking_count > 0)
+		forget(tree, tree->linking_count - 1);
 }
 
 static bool leads_elsewhere(const Dir *dir, int fd, const Node *node)
@@ -79,11 +82,11 @@ void links_look(Tree *tree)
 {
 	for (size_t i = tree->linking_count; i > 0; i--) {
 		Dir *dir = tree->linking[i - 1];
-		int found = look_into(tree, dir);
+		int found = dir->dead ? NONE : look_into(tree, dir);
 		if (found == ELSEWHERE)
 			tree_scan_later(tree, dir, 0);
 		else if (found == NONE)
-			links_forget(tree, dir);
+			forget(tree, i - 1);
 	}
 	tree_close_trail(tree);
 }

@@ -16,7 +16,7 @@ bool links_enter(const Dir *dir, int fd, const char *name, FileInfo *info);
 /* Is a directory that was reached through a link its own ancestor? */
 bool links_is_loop(const Dir *dir);
 void links_note(Tree *tree, Dir *dir); /* it holds a link */
-void links_forget(Tree *tree, Dir *dir);
+void links_forget_all(Tree *tree);
 /* A directory in which a link leads elsewhere than the index has it is listed again. */
 void links_look(Tree *tree);
 

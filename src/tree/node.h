@@ -68,7 +68,7 @@ struct Dir {
 	uint16_t deep : 1;       /* ... with all below it */
 	uint16_t rewatch : 1;    /* ... and its watch is not believed */
 	uint16_t compare : 1;    /* ... and contents changed since told are told */
-	uint16_t dead : 1;       /* out of the index, freed when it leaves that list */
+	uint16_t dead : 1;       /* out of the index, freed when it leaves the lists it stands in */
 	uint16_t pruned : 1;     /* not wanted: neither read nor watched */
 	uint16_t polled : 1;     /* looked at by time; `told` of its files are signatures */
 	uint16_t unreadable : 1; /* told as unwatched */

@@ -89,6 +89,7 @@ void tree_close(Tree *tree)
 	while (tree->root_count > 0)
 		tree_remove_root(tree, tree->roots[tree->root_count - 1]);
 	tree_close_trail(tree);
+	links_forget_all(tree);
 	tree_drop_dead(tree);
 	list_remove(&tree->link);
 	list_remove(&tree->busy);
@@ -450,24 +451,28 @@ static void forget_dir(Tree *tree, Dir *dir)
 	for (size_t i = 0; i < TRACES; i++)
 		if (tree->traces[i].to == dir)
 			tree->traces[i].to = NULL;
-	links_forget(tree, dir);
 	forget_long(tree, dir);
 	tree_leave_trail(tree);
 }
 
-/* Frees an unlinked node; a directory that waits to be scanned is freed when its turn comes. */
+void tree_free_dead(Tree *tree, Dir *dir)
+{
+	if (dir->dead && !dir->pending && !dir->holds_links)
+		node_free(&tree->pool, &dir->entry);
+}
+
+/* Frees an unlinked node; a directory that stands in a list is freed when its turn comes. */
 static void release(Tree *tree, Node *node)
 {
 	tree->entries--;
 	if (node_is_dir(node)) {
 		Dir *dir = dir_of(node);
 		forget_dir(tree, dir);
-		if (dir->pending) {
-			dir->dead = true;
-			return;
-		}
+		dir->dead = true;
+		tree_free_dead(tree, dir);
+	} else {
+		node_free(&tree->pool, node);
 	}
-	node_free(&tree->pool, node);
 }
 
 /* Frees all below a directory, leaves first, without recursion: trees may be deeper than the stack. */

@@ -301,6 +301,8 @@ void tree_retry(Tree *tree,
 	Dir *dir); /* out of memory or descriptors: the directory is looked at again later */
 void tree_drop_dead(
 	Tree *tree); /* frees directories that left the index while they stood in a list */
+/* One that is dead and has left a list: it is freed where it stands in no other. */
+void tree_free_dead(Tree *tree, Dir *dir);
 void tree_leave_trail(Tree *tree); /* its directories may have moved or gone */
 void tree_scan_later(Tree *tree, Dir *dir, unsigned how);
 /* Scans until nothing is pending or the time is over. True: there is more to do at once. */

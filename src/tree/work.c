@@ -88,24 +88,24 @@ static void resume_deferred(Tree *tree)
 		Dir *dir = tree->deferred[--tree->deferred_count];
 		dir->pending = false;
 		if (dir->dead)
-			node_free(&tree->pool, &dir->entry);
+			tree_free_dead(tree, dir);
 		else
 			tree_scan_later(tree, dir, 0);
 	}
 }
 
-static void free_dead(Tree *tree, Dir **list, size_t count)
+static void leave_list(Tree *tree, Dir **list, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (list[i]->dead)
-			node_free(&tree->pool, &list[i]->entry);
+		list[i]->pending = false;
+		tree_free_dead(tree, list[i]);
 	}
 }
 
 void tree_drop_dead(Tree *tree)
 {
-	free_dead(tree, tree->pending, tree->pending_count);
-	free_dead(tree, tree->deferred, tree->deferred_count);
+	leave_list(tree, tree->pending, tree->pending_count);
+	leave_list(tree, tree->deferred, tree->deferred_count);
 	tree->pending_count = tree->deferred_count = 0;
 }
 
@@ -176,7 +176,7 @@ bool tree_work(Tree *tree, double until)
 		Dir *dir = tree->pending[--tree->pending_count];
 		dir->pending = false;
 		if (dir->dead)
-			node_free(&tree->pool, &dir->entry);
+			tree_free_dead(tree, dir);
 		else if (!dir->pruned)
 			scan_dir(tree, dir);
 		if (monotonic() >= until)
