@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -126,23 +127,31 @@ int dir_identify(int fd, Identity *identity)
 	return 0;
 }
 
-static int64_t microseconds(struct timespec time)
+static int64_t microseconds(int64_t seconds, int64_t nanoseconds)
 {
-	return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+	return seconds * 1000000 + nanoseconds / 1000;
+}
+
+static int64_t stamp_of(const struct statx_timestamp *time)
+{
+	return microseconds(time->tv_sec, time->tv_nsec);
 }
 
 static int look(int parent_fd, const char *name, int flags, FileInfo *info)
 {
-	struct stat status;
-	if (fstatat(parent_fd, name, &status, flags | AT_NO_AUTOMOUNT) < 0)
+	struct statx status;
+	unsigned wanted = STATX_BASIC_STATS | STATX_BTIME;
+	if (statx(parent_fd, name, flags | AT_NO_AUTOMOUNT, wanted, &status) < 0)
 		return -errno;
 	*info = (FileInfo){
-		.identity = {.dev = status.st_dev, .ino = status.st_ino},
-		.type = filetype_of_mode(status.st_mode),
-		.ctime = microseconds(status.st_ctim),
-		.mtime = microseconds(status.st_mtim),
-		.size = (uint64_t)status.st_size,
-		.links = (uint32_t)status.st_nlink,
+		.identity = {.dev = makedev(status.stx_dev_major, status.stx_dev_minor),
+			.ino = status.stx_ino},
+		.type = filetype_of_mode(status.stx_mode),
+		.ctime = stamp_of(&status.stx_ctime),
+		.mtime = stamp_of(&status.stx_mtime),
+		.birth = status.stx_mask & STATX_BTIME ? stamp_of(&status.stx_btime) : 0,
+		.size = status.stx_size,
+		.links = status.stx_nlink,
 	};
 	return 0;
 }
@@ -268,5 +277,5 @@ int64_t dir_clock(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	return microseconds(now);
+	return microseconds(now.tv_sec, now.tv_nsec);
 }

@@ -29,6 +29,7 @@ typedef struct FileInfo {
 	Identity identity;
 	FileType type;
 	int64_t ctime, mtime;
+	int64_t birth; /* 0 where the file system does not tell */
 	uint64_t size;
 	uint32_t links;
 } FileInfo;

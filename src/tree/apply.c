@@ -19,6 +19,7 @@
 #include "tree/recover.h"
 #include "tree/trail.h"
 
+#define TICK_MOST 10000 /* microseconds: of the clock that files are stamped with */
 #define EMPTY_DELAY \
 	0.05 /* seconds after which an emptied root is looked at: it may be removed next */
 
@@ -588,6 +589,57 @@ static void learn_types(Tree *tree, Dir *a_dir, Node *a, Dir *b_dir, Node *b, co
 		learn_type(tree, b, a_dir, node_name(a), a->name_length);
 }
 
+/* What is renamed to the same name next, by a name that nobody watches, has no record: the kernel takes its MOVED_TO for
+ * the one before. Then another stands there, as its inode shows, or its birth after the last that was heard of this. */
+static bool is_covered(Tree *tree, Dir *dir, const Node *node)
+{
+	FileInfo info = look_at(tree, dir, node_name(node), node->name_length);
+	if (!is_there(&info))
+		return false;
+	bool born_later = !dir->polled && info.birth > tree_told_at(tree, node) + TICK_MOST;
+	return is_other(node, &info) || (node->ino == 0 && born_later);
+}
+
+static void mend_covered(Tree *tree, Dir *dir, Node *node)
+{
+	if (node_is_dir(node) || !is_covered(tree, dir, node))
+		return;
+	if (node->ino == 0)
+		node->ino = 1; /* surely another */
+	tree_scan_later(tree, dir, 0);
+}
+
+static void apply_exchange(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, Node *old,
+	const Pair *pair, const Told *like)
+{
+	before_move(tree, node, to_dir, &pair->to);
+	before_move(tree, old, from_dir, &pair->from);
+	learn_types(tree, from_dir, node, to_dir, old, pair);
+	tree_exchange(tree, from_dir, node, to_dir, old, like);
+	tell_strays(tree, to_dir, &pair->to);
+	tell_strays(tree, from_dir, &pair->from);
+	tree->skip_cookie = pair->next_cookie;
+	tree->skips = true;
+	if (tree->options.follow) { /* either may be a link */
+		mend(tree, from_dir);
+		mend(tree, to_dir);
+	}
+}
+
+static void apply_move(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, const Node *old,
+	const Pair *pair, const Told *like)
+{
+	before_move(tree, node, to_dir, &pair->to);
+	note_last(tree, may_be_taken(to_dir, old) ? from_dir : NULL, to_dir, pair);
+	tree->last_in = (LastRename){.to_dir = to_dir, .to_hash = name_hash(&pair->to)};
+	node = tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, like);
+	tell_strays(tree, to_dir, &pair->to);
+	if (node != NULL)
+		mend_covered(tree, to_dir, node);
+	if (may_be_followed(tree, to_dir, &pair->to))
+		mend(tree, to_dir);
+}
+
 static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 {
 	Told like = like_of(&pair->to);
@@ -602,29 +654,10 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 	}
 	if (!fits || (undone && apply_crossed(tree, from_dir, node, to_dir, pair)))
 		return;
-	if (old != NULL && pair->reversed_next &&
-		is_exchange(tree, from_dir, node, to_dir, old, pair)) {
-		before_move(tree, node, to_dir, &pair->to);
-		before_move(tree, old, from_dir, &pair->from);
-		learn_types(tree, from_dir, node, to_dir, old, pair);
-		tree_exchange(tree, from_dir, node, to_dir, old, &like);
-		tell_strays(tree, to_dir, &pair->to);
-		tell_strays(tree, from_dir, &pair->from);
-		tree->skip_cookie = pair->next_cookie;
-		tree->skips = true;
-		if (tree->options.follow) { /* either may be a link */
-			mend(tree, from_dir);
-			mend(tree, to_dir);
-		}
-		return;
-	}
-	before_move(tree, node, to_dir, &pair->to);
-	note_last(tree, may_be_taken(to_dir, old) ? from_dir : NULL, to_dir, pair);
-	tree->last_in = (LastRename){.to_dir = to_dir, .to_hash = name_hash(&pair->to)};
-	tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, &like);
-	tell_strays(tree, to_dir, &pair->to);
-	if (may_be_followed(tree, to_dir, &pair->to))
-		mend(tree, to_dir);
+	if (old != NULL && pair->reversed_next && is_exchange(tree, from_dir, node, to_dir, old, pair))
+		apply_exchange(tree, from_dir, node, to_dir, old, pair, &like);
+	else
+		apply_move(tree, from_dir, node, to_dir, old, pair, &like);
 }
 
 void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
