@@ -165,22 +165,9 @@ static void set_filter(lua_State *L, Watcher *watcher, int object)
 
 /* --- constructor ----------------------------------------------------------------------------------------------------- */
 
-/* watcher{ ops =, recursive =, ... }: the options are checked by moonwatch.watcher; nothing is watched yet */
-int watcher_l_new(lua_State *L)
+static TreeOptions tree_options(lua_State *L, uint32_t ops)
 {
-	luaL_checktype(L, 1, LUA_TTABLE);
-	Watcher *watcher = bind_new(L, &watcher_class, sizeof *watcher, UV_COUNT);
-	int object = lua_gettop(L);
-	source_init(L, &watcher->source, watcher_take_event, NULL);
-	source_init(L, &watcher->barrier, watcher_take_ready, NULL);
-	watcher->watch.changed = watcher_changed;
-	watcher->watch.latency = get_number(L, "latency");
-	watcher->poll_fd = -1;
-	watcher->looking = true;
-	set_filter(L, watcher, object);
-	uint32_t ops = (uint32_t)get_number(L, "ops");
-	bool initial = get_flag(L, "initial");
-	TreeOptions tree = {
+	return (TreeOptions){
 		.mask = kernel_mask(ops),
 		.follow = get_flag(L, "follow"),
 		.one_filesystem = get_flag(L, "one_filesystem"),
@@ -188,13 +175,18 @@ int watcher_l_new(lua_State *L)
 		.automatic = get_flag(L, "auto"),
 		.interval = get_number(L, "interval"),
 		.most_watches = (size_t)get_number(L, "max_watches"),
-		.initial = initial,
+		.initial = get_flag(L, "initial"),
 		.limit_is_error = get_flag(L, "limit_is_error"),
 		.missing_waits = get_flag(L, "missing_waits"),
 	};
-	ViewOptions view = {
+}
+
+/* Without its patterns and ignore files. */
+static ViewOptions view_options(lua_State *L, Watcher *watcher, uint32_t ops)
+{
+	return (ViewOptions){
 		.ops = ops,
-		.initial = initial,
+		.initial = get_flag(L, "initial"),
 		.most_queued = (size_t)get_number(L, "queue"),
 		.rules =
 			{
@@ -204,6 +196,31 @@ int watcher_l_new(lua_State *L)
 				.owner = watcher,
 			},
 	};
+}
+
+/* It may be closed from now on, whatever is raised. */
+static Watcher *push_watcher(lua_State *L)
+{
+	Watcher *watcher = bind_new(L, &watcher_class, sizeof *watcher, UV_COUNT);
+	watcher->poll_fd = -1;
+	watcher->looking = true;
+	watcher->watch.changed = watcher_changed;
+	source_init(L, &watcher->source, watcher_take_event, NULL);
+	source_init(L, &watcher->barrier, watcher_take_ready, NULL);
+	return watcher;
+}
+
+/* watcher{ ops =, recursive =, ... }: the options are checked by moonwatch.watcher; nothing is watched yet */
+int watcher_l_new(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	lua_settop(L, 1);
+	Watcher *watcher = push_watcher(L);
+	watcher->watch.latency = get_number(L, "latency");
+	set_filter(L, watcher, 2);
+	uint32_t ops = (uint32_t)get_number(L, "ops");
+	TreeOptions tree = tree_options(L, ops);
+	ViewOptions view = view_options(L, watcher, ops);
 	Loop *loop = bind_loop(L);
 	int match = push_pattern(L, "match"), ignore = push_pattern(L, "ignore");
 	view.rules.ignores = get_ignore_files(L); /* nothing raises from here on */
@@ -212,6 +229,6 @@ int watcher_l_new(lua_State *L)
 	int error = watch_open(&watcher->watch, loop, &tree, &view);
 	if (error < 0)
 		return limits_open_failed(L, -error);
-	lua_settop(L, object);
+	lua_settop(L, 2);
 	return 1;
 }
