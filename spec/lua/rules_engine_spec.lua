@@ -601,6 +601,25 @@ end }]], { files = { ["in/a.csv"] = "", ["in/b.csv"] = "", ["in/c.txt"] = "" } }
    end)
 end)
 
+describe("the delays of a retry", function()
+   local function failing(retry)
+      return load_script(('rule "r" { watch = "src", settle = 0, run = { "x" }, retry = { %s } }'):format(retry),
+         { processes = { x = { code = 1 } } })
+   end
+
+   it("are spread by the jitter, and never longer than the cap", function()
+      local world = failing "times = 4, delay = 1, factor = 2, cap = 4.5, jitter = 1" -- half of it, in a test
+      world:save("src/a"):pass(100)
+      assert.same({ 0, 1.5, 4.5, 7.9, 11.3 }, times(world))
+   end)
+
+   it("may be none, however often it is tried", function()
+      local world = failing "times = 3000, delay = 0"
+      world:save("src/a"):pass(1)
+      assert.equal(3001, #world:runs())
+   end)
+end)
+
 describe("service", function()
    it("is started at once and restarted on changes", function()
       local world = load_script('rule "s" { watch = "src", service = { "server" } }',

@@ -86,10 +86,11 @@ local function after_failure(runtime, run, outcome)
    return "failed"
 end
 
--- Seconds until the next try: growing, capped, and spread by the jitter.
+-- Seconds until the next try: growing, spread by the jitter, and never above the cap.
 local function delay_of(runtime, run)
    local retry = runtime.spec.retry
-   local delay = math.min(retry.delay * retry.factor ^ (run.try - 1), retry.cap)
+   local growth = retry.delay > 0 and retry.factor ^ (run.try - 1) or 1 -- nothing times infinity is no number
+   local delay = math.min(retry.delay * growth, retry.cap / (1 + retry.jitter))
    return delay * (1 + retry.jitter * runtime.world.random())
 end
 
