@@ -4,8 +4,9 @@
 
 local moonwatch = require "moonwatch"
 local helper = require "support.helper"
+local watching = require "support.watching"
 
-local words = require("support.watching").words
+local words = watching.words
 
 local function sorted(list)
    table.sort(list)
@@ -95,6 +96,22 @@ describe("remove", function()
       assert.is_true(watcher:covers(folder .. "/d/e/f"))
       helper.write(folder .. "/d/e/h", "x")
       assert.same({ "create h", "close_write h" }, words(watcher))
+   end)
+
+   it("from a root holds when another is added around that", function()
+      local folder = helper.folder()
+      helper.mkdir(folder .. "/root/sub/d")
+      local watcher <close> = assert(moonwatch.watch(folder .. "/root"))
+      assert.is_true(watcher:remove(folder .. "/root/sub"))
+      assert.is_true(watcher:add(folder))
+      helper.write(folder .. "/root/sub/d/f", "x")
+      assert.same({ "root/" }, watching.known(watcher))
+      assert.same({}, words(watcher))
+      assert.is_false(watcher:covers(folder .. "/root/sub"))
+      assert.is_false(watcher:remove(folder .. "/root/sub"))
+      assert.is_true(watcher:add(folder .. "/root/sub"))
+      helper.write(folder .. "/root/sub/d/g", "x")
+      assert.same({ "create d/g", "close_write d/g" }, words(watcher))
    end)
 
    it("is false for what was never watched", function()

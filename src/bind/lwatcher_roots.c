@@ -149,7 +149,7 @@ static int add_new_root(Watcher *watcher, const char *given, const Paths *paths,
 		tree_remove_root(watcher->watch.tree, root);
 		return error;
 	}
-	border_restore(border, paths->key);
+	border_restore(border, root);
 	border->active |= root->outer != NULL || root->inner_count > 0;
 	return 0;
 }

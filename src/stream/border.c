@@ -104,12 +104,27 @@ int border_remove(Border *border, const char *key)
 	return 0;
 }
 
-void border_restore(Border *border, const char *key)
+/* An inner root keeps what was taken out of it. */
+static bool is_of_inner(const Border *border, const Root *root, const char *removed)
+{
+	const Tree *tree = border->tree;
+	for (size_t i = 0; i < tree->root_count; i++) {
+		const Root *inner = tree->roots[i];
+		const char *rel = path_below(removed, inner->key->bytes);
+		if (inner != root && path_below(inner->key->bytes, root->key->bytes) != NULL &&
+			rel != NULL && rel[0] != '\0')
+			return true;
+	}
+	return false;
+}
+
+void border_restore(Border *border, const Root *root)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < border->removed_count; i++) {
 		Text *text = border->removed[i];
-		if (path_below(text->bytes, key) != NULL)
+		if (path_below(text->bytes, root->key->bytes) != NULL &&
+			!is_of_inner(border, root, text->bytes))
 			text_free(text);
 		else
 			border->removed[kept++] = text;

@@ -93,7 +93,8 @@ Verdict border_ask_rel(
 	const Border *border, const Root *root, const char *rel, size_t length, bool isdir);
 /* A path that is no longer watched, or again. 0 or -ENOMEM. */
 int border_remove(Border *border, const char *key);
-void border_restore(Border *border, const char *key); /* and all below */
+/* The path of a new root and all below it. */
+void border_restore(Border *border, const Root *root);
 bool border_is_removed(const Border *border, const Root *root, const char *key);
 
 #endif
