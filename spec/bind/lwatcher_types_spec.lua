@@ -104,6 +104,31 @@ describe("the type of an event", function()
       assert.same({ "delete y link" }, typed(collect(watcher)))
    end)
 
+   it("of a link that is swapped again and again is that of what was replaced, asked for or not", function()
+      for round = 1, 3 do
+         helper.symlink("target" .. round, folder .. "/..data_tmp")
+         helper.rename(folder .. "/..data_tmp", folder .. "/..data")
+         local events = collect(watcher)
+         assert.equal("move", events[2].op)
+         assert.equal(round > 1 and "link" or nil, events[2].replaced)
+         helper.write(folder .. "/tmp", "x")
+         helper.rename(folder .. "/tmp", folder .. "/file")
+         events = collect(watcher)
+         assert.equal("move", events[3].op)
+         assert.equal(round > 1 and "file" or nil, events[3].replaced)
+      end
+   end)
+
+   it("is right or unknown where not all is asked for", function()
+      watcher:close()
+      watcher = assert(moonwatch.watch(folder, { events = "create" }))
+      helper.at_end(function() watcher:close() end)
+      helper.symlink("nowhere", folder .. "/x")
+      helper.remove(folder .. "/x")
+      helper.fifo(folder .. "/x")
+      assert.same({ "create x nil", "create x fifo" }, typed(collect(watcher)))
+   end)
+
    it("is right or unknown under random work, however late it is asked for", function()
       local makers = {
          file = function(path) helper.write(path, "x") end,

@@ -115,7 +115,8 @@ void watcher_push_item(lua_State *L, Watcher *watcher, const Item *item)
 		lua_setiuservalue(L, -2, EVENT_FROM_ROOT);
 	}
 	if (lacks_type(item)) {
-		latest_begin(&watcher->watch.view.latest, &watcher->watch.view.queue);
+		View *view = &watcher->watch.view;
+		latest_begin(&view->latest, &view->queue, view->options.ops);
 		lua_pushvalue(L, 1);
 		lua_setiuservalue(L, -2, EVENT_WATCHER);
 	}

@@ -91,8 +91,10 @@ static size_t count_later(const Latest *latest, uint32_t than)
 /* Forgets what only concerns events older than `since`, into a table with room for as much again. */
 static void rebuild(Latest *latest, uint32_t since)
 {
-	Latest fresh = {
-		.size = SIZE_LEAST, .since = since, .dir = latest->dir, .dir_hash = latest->dir_hash};
+	Latest fresh = *latest;
+	fresh.size = SIZE_LEAST;
+	fresh.used = 0;
+	fresh.since = since;
 	size_t kept = count_later(latest, since);
 	while (fresh.size < 4 * kept)
 		fresh.size *= 2;
@@ -113,10 +115,18 @@ static void make_room(Latest *latest, uint64_t oldest)
 	rebuild(latest, is_later(latest->since, since) ? latest->since : since);
 }
 
+/* What is new under a name that has ended is nothing that an older event told of. */
+static bool puts_away(const Latest *latest, const Item *item)
+{
+	const uint32_t naming = 1u << OP_CREATE | 1u << OP_MOVE;
+	if (item->op == OP_DELETE)
+		return true;
+	return (naming >> item->op & 1) && (latest->all || item->replaced != 0 || item->exchange);
+}
+
 void latest_note(Latest *latest, const Item *item, uint64_t oldest)
 {
-	const uint32_t changing = 1u << OP_CREATE | 1u << OP_DELETE | 1u << OP_MOVE | 1u << OP_GONE;
-	if (latest->paths == NULL || !(changing >> item->op & 1))
+	if (latest->paths == NULL)
 		return;
 	make_room(latest, oldest);
 	if (latest->paths == NULL)
@@ -124,7 +134,7 @@ void latest_note(Latest *latest, const Item *item, uint64_t oldest)
 	uint32_t seq = (uint32_t)item->seq;
 	if (item->op == OP_GONE) /* told of a single file's folder, where only that is meant */
 		put(latest, (uint32_t)hash_of_text(item->root), seq);
-	else
+	else if (puts_away(latest, item))
 		put(latest, hash_of(latest, item->dir, item->names, item->name_length), seq);
 	if (item->from_dir != NULL)
 		put(latest,
@@ -133,13 +143,15 @@ void latest_note(Latest *latest, const Item *item, uint64_t oldest)
 			seq);
 }
 
-void latest_begin(Latest *latest, const Queue *queue)
+void latest_begin(Latest *latest, const Queue *queue, uint32_t ops)
 {
+	const uint32_t ends = 1u << OP_DELETE | 1u << OP_MOVE;
 	QueueCursor cursor;
 	const Item *first = queue_start(queue, &cursor);
 	if (latest->paths != NULL || first == NULL)
 		return;
 	uint64_t oldest = first->seq;
+	latest->all = (ops & ends) != ends;
 	rebuild(latest, (uint32_t)(oldest - 1));
 	for (const Item *item = first; item != NULL; item = queue_next(queue, &cursor))
 		latest_note(latest, item, oldest);

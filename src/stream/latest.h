@@ -23,12 +23,14 @@ typedef struct Latest {
 	LatestPath *paths; /* a hash table; NULL: nothing is noted */
 	size_t size, used; /* size is a power of two */
 	uint32_t since;    /* of older events nothing is known */
+	bool all;          /* not every end of a name is told: its beginning is noted as well */
 	Text *dir;         /* of the last one, since neighbours share it; with its hash */
 	uint64_t dir_hash;
 } Latest;
 
-/* Begins with what waits in the queue; fine where it has begun. Out of memory nothing is known of any event. */
-void latest_begin(Latest *latest, const Queue *queue);
+/* Begins with what waits in the queue; fine where it has begun. Out of memory nothing is known of any event. `ops`: 1 <<
+ * EventOp of what is told. */
+void latest_begin(Latest *latest, const Queue *queue, uint32_t ops);
 void latest_clear(Latest *latest);
 /* An event that was queued. `oldest` is the number of the first that its reader has not had yet. */
 void latest_note(Latest *latest, const Item *item, uint64_t oldest);

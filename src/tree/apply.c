@@ -253,7 +253,7 @@ static void apply_moved_in(Tree *tree, Dir *dir, const Record *record)
 	if (is_there(&info) && (info.type == TYPE_DIRECTORY) != isdir)
 		info.type = TYPE_UNKNOWN;
 	if (old != NULL) {
-		like.replaced = old->type ? old->type : TYPE_FILE;
+		like.replaced = node_likely_type(old);
 		tree_leave(tree, dir, old, true);
 		tree_delete(tree, dir, old, NULL);
 	}

@@ -89,6 +89,13 @@ static inline bool node_is_dir(const Node *node)
 	return node->type == TYPE_DIRECTORY;
 }
 
+/* Of what no listing and no look has shown: files are closed by their writer soon after they are made, links never. */
+static inline FileType node_likely_type(const Node *node)
+{
+	FileType guess = node->writing ? TYPE_LINK : TYPE_FILE;
+	return node->type != TYPE_UNKNOWN ? (FileType)node->type : guess;
+}
+
 static inline Dir *dir_of(const Node *node)
 {
 	return (Dir *)(void *)((char *)(uintptr_t)node - offsetof(Dir, entry));

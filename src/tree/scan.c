@@ -171,7 +171,7 @@ static void replace_by_dir(Scan *scan, Node *node, const DirEntry *entry)
 
 static void replace(Scan *scan, Node *node, const DirEntry *entry)
 {
-	scan->like.replaced = node->type ? node->type : TYPE_FILE;
+	scan->like.replaced = node_likely_type(node);
 	tree_leave(scan->tree, scan->dir, node, true);
 	if (!node_is_dir(node) && entry->type == TYPE_DIRECTORY) {
 		replace_by_dir(scan, node, entry);

@@ -597,10 +597,10 @@ static uint8_t drop_old(Tree *tree, Dir *to, const char *name, size_t length)
 	Node *old = children_find(to, name, length);
 	if (old == NULL)
 		return 0;
-	uint8_t type = old->type;
+	uint8_t type = (uint8_t)node_likely_type(old);
 	tree_leave(tree, to, old, true);
 	tree_delete(tree, to, old, NULL);
-	return type ? type : TYPE_FILE;
+	return type;
 }
 
 Node *tree_move(
