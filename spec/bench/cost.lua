@@ -21,6 +21,7 @@ local PATHS = {
    { name = "20 of one tree, per record", script = "cost_together", per = 5, small = 200, large = 1200, budget = 7700 },
    { name = "scan, per file", script = "cost_scan", per = 1, small = 1000, large = 5000, tree = true, budget = 860 },
    { name = "links, per directory", script = "cost_links", per = 1, small = 500, large = 4000, budget = 3100 },
+   { name = "roots, per root", script = "cost_roots", per = 1, small = 200, large = 2000, budget = 25000 },
    { name = "nested, per directory", script = "cost_chain", per = 1, small = 200, large = 1800, budget = 2500 },
 }
 

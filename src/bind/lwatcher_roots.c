@@ -105,15 +105,6 @@ static Pattern *root_pattern(const RootText *root, int *error)
 	return pattern;
 }
 
-static Root *find_root(const Tree *tree, const char *key)
-{
-	for (size_t i = 0; i < tree->root_count; i++) {
-		if (strcmp(tree->roots[i]->key->bytes, key) == 0)
-			return tree->roots[i];
-	}
-	return NULL;
-}
-
 /* The same root again: what either pattern selects is shown. */
 static int widen_root(Watcher *watcher, Root *root, const RootText *text)
 {
@@ -161,7 +152,7 @@ static int add_root(Watcher *watcher, const char *given, const RootText *text)
 	int error = make_paths(&paths, path);
 	if (error < 0)
 		return error;
-	Root *same = find_root(watcher->watch.tree, paths.key);
+	Root *same = tree_find_root(watcher->watch.tree, paths.key);
 	if (same != NULL)
 		return widen_root(watcher, same, text);
 	Pattern *selection = root_pattern(text, &error);

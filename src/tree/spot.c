@@ -17,6 +17,11 @@ static const char *below(const Root *root, const char *path, const char *absolut
 /* The innermost: the one below which least is left. */
 static void find_root(const Tree *tree, const char *path, const char *absolute, Spot *spot)
 {
+	spot->root = tree_find_root(tree, absolute);
+	if (spot->root != NULL) {
+		spot->rel = absolute + strlen(absolute);
+		return;
+	}
 	for (size_t i = 0; i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
 		const char *rel = below(root, path, absolute);
@@ -69,6 +74,9 @@ Dir *spot_parent(const Spot *spot)
 
 Root *spot_root(const Tree *tree, const char *path, const char *absolute)
 {
+	Root *same = tree_find_root(tree, absolute);
+	if (same != NULL)
+		return same;
 	for (size_t i = 0; i < tree->root_count; i++) {
 		const char *rel = below(tree->roots[i], path, absolute);
 		if (rel != NULL && rel[0] == '\0')

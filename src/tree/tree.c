@@ -16,6 +16,7 @@
 #include "os/notify.h"
 #include "tree/beside.h"
 #include "tree/links.h"
+#include "tree/roots.h"
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
 
@@ -95,6 +96,7 @@ void tree_close(Tree *tree)
 	list_remove(&tree->busy);
 	tree->hub->by_index[tree->index] = NULL;
 	free(tree->roots);
+	free(tree->by_path);
 	free(tree->pending);
 	free(tree->deferred);
 	free(tree->linking);
@@ -123,46 +125,6 @@ static int append_root(Tree *tree, Root *root)
 	return 0;
 }
 
-static bool holds(const Root *outer, const Root *root)
-{
-	const char *rel = path_below(root->key->bytes, outer->key->bytes);
-	return !outer->single && rel != NULL && rel[0] != '\0';
-}
-
-static void set_outer(Root *root, Root *outer)
-{
-	if (root->outer != NULL)
-		root->outer->inner_count--;
-	root->outer = outer;
-	if (outer != NULL)
-		outer->inner_count++;
-}
-
-/* Linear in the roots; fine below some ten thousand. */
-static void relate(const Tree *tree, Root *root)
-{
-	for (size_t i = 0; i < tree->root_count; i++) {
-		Root *other = tree->roots[i];
-		bool inner = root->outer == NULL || holds(root->outer, other);
-		if (inner && holds(other, root))
-			set_outer(root, other);
-	}
-	for (size_t i = 0; i < tree->root_count; i++) {
-		Root *other = tree->roots[i];
-		if (other != root && other->outer == root->outer && holds(root, other))
-			set_outer(other, root);
-	}
-}
-
-static void unrelate(const Tree *tree, Root *root)
-{
-	for (size_t i = 0; i < tree->root_count && root->inner_count > 0; i++) {
-		if (tree->roots[i]->outer == root)
-			set_outer(tree->roots[i], root->outer);
-	}
-	set_outer(root, NULL);
-}
-
 int tree_add_root(Tree *tree, const RootNames *names, Root **out)
 {
 	Root *root = calloc(1, sizeof *root);
@@ -175,8 +137,9 @@ int tree_add_root(Tree *tree, const RootNames *names, Root **out)
 		free_root(root);
 		return error;
 	}
-	relate(tree, root);
-	error = way_start(root);
+	error = roots_enter(tree, root);
+	if (error == 0)
+		error = way_start(root);
 	if (error < 0) {
 		tree_remove_root(tree, root);
 		return error;
@@ -189,7 +152,7 @@ void tree_remove_root(Tree *tree, Root *root)
 {
 	way_drop(root);
 	beside_drop(root);
-	unrelate(tree, root);
+	roots_leave(tree, root);
 	tree->root_count--;
 	for (size_t i = root->index; i < tree->root_count; i++) {
 		tree->roots[i] = tree->roots[i + 1];

@@ -146,6 +146,8 @@ struct Tree {
 	Pool pool;
 	Root **roots;
 	size_t root_count;
+	Root **by_path; /* those that have entered, in the order of their paths (roots.c) */
+	size_t entered;
 	uint32_t generation; /* directories moved so far: cached paths of older ones are checked */
 	Dir *long_paths[LONG_PATHS]; /* who have cached one that is longer than PATH_MAX, or had */
 	size_t next_long;
@@ -247,6 +249,8 @@ static inline bool tree_looks_first(const Tree *tree)
 Text *tree_path(Tree *tree,
 	Dir *dir); /* borrowed until the next change, or LONG_PATHS others; NULL out of memory */
 Root *tree_root_of(const Tree *tree, const Dir *dir);
+/* The one of exactly this path (base/path.h), or NULL. */
+Root *tree_find_root(const Tree *tree, const char *key);
 /* The root of its own that an entry is, or NULL. */
 Root *tree_root_at(const Tree *tree, const Dir *parent, const Node *node);
 size_t root_rel_at(const Root *root); /* where in a path the part below the root begins */
