@@ -123,7 +123,9 @@ int source_get_with(
 int bind_sleep(lua_State *L, double seconds);
 
 /* The `get([timeout])` and `each([timeout])` of an object whose values come by source_get alone; the object is at index
- * 1 and checked by the caller. bind_each pushes an iterator that ends with nil (deadline, close). */
+ * 1 and checked by the caller. bind_wait reads its timeout from index 2; bind_each pushes an iterator that ends with nil
+ * (deadline, close). */
+int bind_wait(lua_State *L, Source *source);
 int bind_each(lua_State *L, Source *source, double timeout);
 
 /* --- running the user's functions ------------------------------------------------------------------------------ */

@@ -178,7 +178,7 @@ static ProcessObject *check_process(lua_State *L)
 static int l_wait(lua_State *L)
 {
 	ProcessObject *process = check_process(L);
-	return source_get(L, &process->source, bind_opttimeout(L, 2));
+	return bind_wait(L, &process->source);
 }
 
 static int l_kill(lua_State *L)

@@ -78,9 +78,7 @@ static int l_hangup(lua_State *L)
 static int hangup_get(lua_State *L)
 {
 	Hangup *hangup = bind_check(L, 1, &hangup_class);
-	double timeout = bind_opttimeout(L, 2);
-	lua_settop(L, 1);
-	return source_get(L, &hangup->source, timeout);
+	return bind_wait(L, &hangup->source);
 }
 
 static int hangup_close(lua_State *L)

@@ -72,9 +72,7 @@ static int l_keys(lua_State *L)
 static int keys_get(lua_State *L)
 {
 	Keys *keys = bind_check(L, 1, &keys_class);
-	double timeout = bind_opttimeout(L, 2);
-	lua_settop(L, 1);
-	return source_get(L, &keys->source, timeout);
+	return bind_wait(L, &keys->source);
 }
 
 static int keys_close(lua_State *L)

@@ -115,9 +115,7 @@ static int l_signal(lua_State *L)
 static int signal_get(lua_State *L)
 {
 	Signals *signals = check_signals(L);
-	double timeout = bind_opttimeout(L, 2);
-	lua_settop(L, 1);
-	return source_get(L, &signals->source, timeout);
+	return bind_wait(L, &signals->source);
 }
 
 static int signal_each(lua_State *L)

@@ -108,9 +108,7 @@ static Connection *check_connection(lua_State *L)
 static int connection_get(lua_State *L)
 {
 	Connection *connection = check_connection(L);
-	double timeout = bind_opttimeout(L, 2);
-	lua_settop(L, 1);
-	return source_get(L, &connection->source, timeout);
+	return bind_wait(L, &connection->source);
 }
 
 static int connection_write(lua_State *L)
@@ -189,9 +187,7 @@ static Listener *check_listener(lua_State *L)
 static int listener_get(lua_State *L)
 {
 	Listener *listener = check_listener(L);
-	double timeout = bind_opttimeout(L, 2);
-	lua_settop(L, 1);
-	return source_get(L, &listener->source, timeout);
+	return bind_wait(L, &listener->source);
 }
 
 static int listener_close(lua_State *L)

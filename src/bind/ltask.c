@@ -532,11 +532,9 @@ static void init_task(lua_State *L, Task *task)
 static int l_join(lua_State *L)
 {
 	Task *task = check_task(L);
-	double timeout = bind_opttimeout(L, 2);
 	if (task == task->joined.bind->running)
 		return bind_misuse(L, "a task cannot join itself");
-	lua_settop(L, 1);
-	return source_get(L, &task->joined, timeout);
+	return bind_wait(L, &task->joined);
 }
 
 /* cancel([why]) -> whether it was still alive; does not return in the task itself */
@@ -634,11 +632,7 @@ static int group_spawn(lua_State *L)
 static int group_get(lua_State *L)
 {
 	Group *group = check_group(L);
-	double timeout = bind_opttimeout(L, 2);
-	if (group->count == 0)
-		return 0;
-	lua_settop(L, 1);
-	return source_get(L, &group->source, timeout);
+	return group->count > 0 ? bind_wait(L, &group->source) : 0;
 }
 
 /* cancel([why]): all that live. A member's __close may end others, so the list is looked at anew each time. */

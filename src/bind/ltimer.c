@@ -86,9 +86,7 @@ static int l_interval(lua_State *L)
 static int interval_get(lua_State *L)
 {
 	Interval *interval = check_interval(L);
-	double timeout = bind_opttimeout(L, 2);
-	lua_settop(L, 1);
-	return source_get(L, &interval->source, timeout);
+	return bind_wait(L, &interval->source);
 }
 
 static int interval_each(lua_State *L)

@@ -398,6 +398,13 @@ int source_get(lua_State *L, Source *source, double timeout)
 	return source_get_with(L, source, timeout, source->take);
 }
 
+int bind_wait(lua_State *L, Source *source)
+{
+	double timeout = bind_opttimeout(L, 2);
+	lua_settop(L, 1);
+	return source_get(L, source, timeout);
+}
+
 /* Upvalues: object, its source, timeout. */
 static int each_next(lua_State *L)
 {
