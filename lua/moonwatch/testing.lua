@@ -136,7 +136,7 @@ local function stop_run(world, run)
          world:_stop_process(process, {}, run.runtime.spec.process_options.grace)
       end
    end
-   if run.runtime.spec.fn then
+   if run.is_in_script then
       world:cancel(run.task, run.stopped)
    end
 end

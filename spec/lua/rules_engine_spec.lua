@@ -284,6 +284,26 @@ rule "r" { watch = "src", busy = "restart", grace = 3, run = function() return e
       assert.same({ 0.1, 4.1 }, times(world))
    end)
 
+   it("restart and stop end on_failure and retry.when of a command where they wait", function()
+      for _, keys in ipairs { "on_failure = wait", "retry = { when = wait }" } do
+         local closed = 0
+         local world = load_script(([[
+local function wait()
+   local _ <close> = setmetatable({}, { __close = function() count() end })
+   sleep(1000)
+end
+rule "r" { watch = "src", busy = "restart", run = { "x" }, %s }
+]]):format(keys), { processes = { x = { code = 1 } } })
+         world.environment.count = function() closed = closed + 1 end
+         world:save("src/a"):pass(1):save("src/b"):pass(1)
+         assert.same({ "x", "x" }, ran(world))
+         assert.equal(1, closed)
+         world.set:stop()
+         assert.equal(2, closed)
+         for _, line in ipairs(world:logged "error") do assert.equal("error r: x: exit code 1", line) end
+      end
+   end)
+
    it("drop: forgotten", function()
       local world = script 'busy = "drop"'
       world:pass(10)

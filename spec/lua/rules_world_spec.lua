@@ -310,6 +310,25 @@ describe("rules on a real tree", function()
       end, { budget = 0.2 })
    end)
 
+   it("end with the set though a function waits for what never comes", function()
+      local dir = helper.folder()
+      local set = new_set()
+      local waiting = 0
+      local function wait()
+         waiting = waiting + 1
+         moonwatch.sleep(1000)
+      end
+      set:declare("on_failure", { watch = dir, settle = 0.01, run = { "false" }, on_failure = wait })
+      set:declare("when", { watch = dir, settle = 0.01, run = { "false" }, retry = { when = wait } })
+      set:declare("run", { watch = dir, settle = 0.01, run = wait })
+      moonwatch.run(function()
+         started(set)
+         helper.write(dir .. "/a", "x")
+         helper.eventually(function() return waiting == 3 end)
+         assert.is_true(set:stop(20))
+      end)
+   end)
+
    it("tell errors of whatever kind wherever the script is asked, and go on", function()
       with_rules(function(set, dir, lines)
          local nasty = setmetatable({}, { __tostring = function() error "no text" end })

@@ -257,6 +257,7 @@ local function ask_again(run, outcome)
    if outcome.ok or run.stopped or not (retry and retry.when) then
       return
    end
+   run.is_in_script = true
    local ok, again = action.ask(retry.when, outcome.result or { ok = false, err = outcome.err })
    if not ok then
       run.runtime.world.log.error("%s: retry.when: %s", run.name, again)
@@ -264,12 +265,14 @@ local function ask_again(run, outcome)
    outcome.again = ok and again and true or false
 end
 
--- The body of the task: returns the outcome.
+-- The body of the task: returns the outcome. run.is_in_script: only a cancel ends it, there is no process to be stopped.
 function action.perform(run)
    local spec = run.runtime.spec
    if run.phase == "on_failure" then
+      run.is_in_script = true
       return call(spec.on_failure, batch.new(run.changes), run.err)
    end
+   run.is_in_script = spec.fn ~= nil
    local outcome = spec.fn and call_function(run) or run_steps(run)
    ask_again(run, outcome)
    return outcome

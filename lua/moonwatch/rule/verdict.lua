@@ -98,7 +98,7 @@ end
 function verdict.of(runtime, run, outcome, now)
    local stopped = run.stopped
    if run.phase == "on_failure" then
-      if not outcome.ok then
+      if not outcome.ok and not stopped then
          runtime.world.log.error("%s: on_failure: %s", subject(runtime, run), outcome.traceback or outcome.err)
       end
       return "failed"

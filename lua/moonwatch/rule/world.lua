@@ -302,10 +302,10 @@ local function cancel(moonwatch, self, run)
    end
 end
 
--- Ends a run: its processes get their stop signal, then, where it is a function, the task is cancelled.
+-- Ends a run: its processes get their stop signal, then, where a function is at work, the task is cancelled.
 local function stop(moonwatch, self, run)
    moonwatch.spawn(run.name .. ", stopping", function()
-      if run.runtime.spec.fn or run.worker.run ~= run then
+      if run.is_in_script or run.worker.run ~= run then
          cancel(moonwatch, self, run)
       end
       local grace = run.runtime.spec.process_options.grace
