@@ -621,6 +621,27 @@ end }]], { files = { ["in/a.csv"] = "", ["in/b.csv"] = "", ["in/c.txt"] = "" } }
    end)
 end)
 
+describe("a function that has taken its changes to pieces", function()
+   local function tried(keys)
+      local world = load_script(('rule "r" { watch = "in", retry = { times = 1 }, %s }'):format(keys))
+      world:save("in/a"):save("in/b"):pass(10)
+      return ran(world)
+   end
+
+   it("gets them whole at the next try", function()
+      assert.same({ "x 2", "x 2" }, tried [[run = function(batch)
+         exec { "x", #batch }
+         while table.remove(batch) do end
+         error "no"
+      end]])
+      assert.same({ "x in/a", "x in/b", "x in/a", "x in/b" }, tried [[each = function(change)
+         exec { "x", change.path }
+         change.path, change.op = nil, nil
+         error "no"
+      end]])
+   end)
+end)
+
 describe("the delays of a retry", function()
    local function failing(retry)
       return load_script(('rule "r" { watch = "src", settle = 0, run = { "x" }, retry = { %s } }'):format(retry),

@@ -103,13 +103,25 @@ local function job_of(run)
    return { rule = run.runtime.rule, try = run.try, reason = run.reason }
 end
 
+-- A function may do with them what it likes, and take them one by one off the list: what failed is tried again whole.
+local function changes_for(run)
+   if not run.runtime.spec.each then
+      return batch.new(table.move(run.changes, 1, #run.changes, 1, {}))
+   end
+   local copy = {}
+   for name, value in pairs(run.changes[1]) do
+      copy[name] = value
+   end
+   return copy
+end
+
 local function call_function(run)
    local spec = run.runtime.spec
    local job = spec.takes_job and job_of(run) or nil
    if spec.next_time then
       return call(spec.fn, job)
    end
-   return call(spec.fn, spec.each and run.changes[1] or batch.new(run.changes), job)
+   return call(spec.fn, changes_for(run), job)
 end
 
 -- Processes ------------------------------------------------------------------------------------------------------
