@@ -378,6 +378,16 @@ static int probe_wait(lua_State *L)
 	return 1;
 }
 
+/* fork(): 0 in the child, whose Lua state is a copy; its pid in the parent. */
+static int probe_fork(lua_State *L)
+{
+	pid_t pid = fork();
+	if (pid < 0)
+		return refuse(L, "fork");
+	lua_pushinteger(L, pid);
+	return 1;
+}
+
 static int probe_sleep(lua_State *L)
 {
 	double seconds = luaL_checknumber(L, 1);
@@ -587,6 +597,7 @@ static const luaL_Reg functions[] = {
 	{"read", probe_read},
 	{"close", probe_close},
 	{"wait", probe_wait},
+	{"fork", probe_fork},
 	{"sleep", probe_sleep},
 	{"now", probe_now},
 	{"pid", probe_pid},

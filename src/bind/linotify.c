@@ -330,6 +330,7 @@ static int l_inotify(lua_State *L)
 	if (self->buffer == NULL)
 		return luaL_error(L, "not enough memory");
 	self->fd = notify_open(inheritable);
+	self->owner = getpid();
 	if (self->fd < 0)
 		return limits_open_failed(L, -self->fd);
 	self->open = true;

@@ -62,6 +62,7 @@ struct Inotify {
 	LoopTimer gather; /* runs while a `read` lets the kernel pile events up */
 	Dispatch dispatch;
 	int fd;
+	pid_t owner; /* who opened it */
 	int poll_fd; /* a dup for foreign loops; -1: not asked for yet */
 	bool open;
 	bool coalesce;

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "bind/lmask.h"
+#include "os/forked.h"
 #include "os/limits.h"
 
 /* Said once, at adding; no property of the watch. */
@@ -94,6 +95,11 @@ static uint32_t union_mask(const Watch *first)
 	return (some & NOTIFY_ALL_EVENTS) | (all & NOTIFY_EXCL_UNLINK) | once | NOTIFY_ISDIR;
 }
 
+static int remove_from_kernel(const Inotify *self, int wd)
+{
+	return forked_from(self->owner) ? 0 : notify_remove(self->fd, wd);
+}
+
 /* A descriptor that pins what the path means, or a negative errno. */
 static int pin(const char *path, bool no_follow)
 {
@@ -109,7 +115,7 @@ static int look_up(lua_State *L, Inotify *self, int object, int entry)
 		return -ESTALE;
 	if (wd < 0 || watch_first_sharer(L, object, wd) != NULL)
 		return wd;
-	notify_remove(self->fd, wd);
+	remove_from_kernel(self, wd);
 	return -ESTALE;
 }
 
@@ -130,7 +136,7 @@ static int set_union(lua_State *L, Inotify *self, int object, Watch *first, Watc
 		wd = notify_add_fd(self->fd, entry, union_mask(first));
 	/* The kernel's watch ended in this very moment: its IGNORED comes, the new one is not wanted. */
 	if (wd >= 0 && wd != first->wd) {
-		notify_remove(self->fd, wd);
+		remove_from_kernel(self, wd);
 		wd = -ESTALE;
 	}
 	close(entry);
@@ -168,7 +174,7 @@ void watch_spend(lua_State *L, Inotify *self, int object, Watch *watch)
 	if (shared)
 		end_alone(L, self, object, watch);
 	else
-		notify_remove(self->fd, watch->wd); /* mostly gone already, by its own ONESHOT */
+		remove_from_kernel(self, watch->wd); /* mostly gone already, by its own ONESHOT */
 }
 
 /* False where it was gone already. */
@@ -184,7 +190,7 @@ static bool end_watch(lua_State *L, Inotify *self, int object, Watch *watch)
 		return true;
 	}
 	deactivate(L, self, object, watch);
-	return notify_remove(self->fd, watch->wd) == 0;
+	return remove_from_kernel(self, watch->wd) == 0;
 }
 
 /* Every sharer of a descriptor at once: the kernel tells each. */
@@ -200,7 +206,7 @@ static bool end_wd(lua_State *L, Inotify *self, int object, int wd)
 		any |= watch->active;
 		deactivate(L, self, object, watch);
 	}
-	return any && notify_remove(self->fd, wd) == 0;
+	return any && remove_from_kernel(self, wd) == 0;
 }
 
 /* The path is on the top of the stack and popped. */
@@ -369,7 +375,7 @@ static int extend(Inotify *self, int entry, Watch *watch, const Watch *first, ui
 		return wd;
 	watch->mask = before;
 	if (wd >= 0)
-		notify_remove(self->fd, wd);
+		remove_from_kernel(self, wd);
 	return wd < 0 ? wd : -ESTALE;
 }
 

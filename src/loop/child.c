@@ -15,6 +15,8 @@
 #include <signal.h>
 #include <sys/epoll.h>
 
+#include "os/forked.h"
+
 static const double FIRST_PAUSE = 0.001, LONGEST_PAUSE = 0.05;
 static const double FAR_AWAY = 1e9;
 static const double KILLED_FOR =
@@ -194,10 +196,8 @@ static void wait_here(Child *child)
 	child->pause = fmin(child->pause * 2, LONGEST_PAUSE);
 }
 
-void child_stop_now(Child *child)
+static void stop_and_wait(Child *child)
 {
-	if (child->state == CHILD_NONE || child->state == CHILD_ENDED)
-		return;
 	child_stop(child, child->grace);
 	while (!child->leader_ended || !group_is_gone(child)) {
 		if (loop_now() >= child->deadline) {
@@ -208,6 +208,14 @@ void child_stop_now(Child *child)
 		wait_here(child);
 	}
 	take_status(child);
+}
+
+void child_stop_now(Child *child)
+{
+	if (child->state == CHILD_NONE || child->state == CHILD_ENDED)
+		return;
+	if (!forked_from(child->process.owner))
+		stop_and_wait(child);
 	spawn_clear(&child->process);
 	child->state = CHILD_ENDED;
 }

@@ -25,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/forked.h"
+
 enum { BATCH = 64 };
 
 /* Long enough not to matter, short enough for every backend. */
@@ -34,6 +36,7 @@ struct Loop {
 	struct ev_loop *ev;
 	bool foreign;
 	int epoll;
+	pid_t owner; /* who opened it */
 	ev_io io;
 	ev_timer timer;
 	size_t ios; /* started */
@@ -261,6 +264,7 @@ int loop_open(Loop **out, struct ev_loop *foreign)
 		free(loop);
 		return error;
 	}
+	loop->owner = getpid();
 	loop->bell = (LoopIo){.ready = ignore_bell, .fd = -1};
 	loop->foreign = foreign != NULL;
 	loop->ev = foreign != NULL ? foreign : new_ev_loop();
@@ -298,6 +302,8 @@ void loop_close(Loop *loop)
 static int enter(Loop *loop, LoopIo *io, int operation, int fd, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.ptr = io};
+	if (operation == EPOLL_CTL_DEL && forked_from(loop->owner))
+		return 0;
 	return epoll_ctl(loop->epoll, operation, fd, &event) < 0 ? -errno : 0;
 }
 

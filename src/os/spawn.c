@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "os/birth.h"
+#include "os/forked.h"
 #include "os/guard.h"
 
 #define WAIT_PIDFD 3 /* P_PIDFD, which older headers lack */
@@ -30,7 +31,7 @@ enum {
 
 static int start(Birth *birth, Process *process)
 {
-	Process made = {.pidfd = -1};
+	Process made = {.pidfd = -1, .owner = getpid()};
 	int error;
 	if (birth->spawn->guarded)
 		error = guard_start(&made.guard, birth, &made.pid, &made.pidfd);
@@ -68,6 +69,8 @@ bool spawn_outlives_reaping(const Process *process)
 
 int spawn_signal(const Process *process, int number)
 {
+	if (forked_from(process->owner))
+		return -ESRCH;
 	int error = send_group(process, number);
 	if (error != -ENOSYS)
 		return error;
@@ -79,14 +82,14 @@ int spawn_signal(const Process *process, int number)
 int spawn_signal_leader(const Process *process, int number)
 {
 	struct pollfd end = {.fd = process->pidfd, .events = POLLIN};
-	if (poll(&end, 1, 0) != 0)
+	if (forked_from(process->owner) || poll(&end, 1, 0) != 0)
 		return -ESRCH;
 	return syscall(SYS_pidfd_send_signal, process->pidfd, number, NULL, 0) < 0 ? -errno : 0;
 }
 
 int spawn_signal_all(const Process *process, int number)
 {
-	if (process->guard.pid != 0)
+	if (process->guard.pid != 0 && !forked_from(process->owner))
 		guard_signal(&process->guard, number);
 	return spawn_signal(process, number);
 }

@@ -46,6 +46,7 @@ typedef struct Process {
 	pid_t pid;
 	int pidfd;
 	bool reaped;
+	pid_t owner; /* who started it; a child of that has no say */
 	Guard guard;
 } Process;
 

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "os/forked.h"
 #include "os/notify.h"
 #include "tree/beside.h"
 #include "tree/tree.h"
@@ -136,7 +137,8 @@ void hub_unclaim(Hub *hub, Claim *claim)
 	unlink_claim(hub, slot, claim);
 	if (hub->claims[slot] == NULL) {
 		empty_slot(hub, slot);
-		notify_remove(hub->fd, claim->wd);
+		if (!forked_from(hub->owner))
+			notify_remove(hub->fd, claim->wd);
 		hub->ends++;
 	}
 	claim->wd = -1;
@@ -183,6 +185,7 @@ int hub_open(Hub **out)
 	list_init(&hub->trees);
 	list_init(&hub->busy);
 	hub->fd = -1;
+	hub->owner = getpid();
 	hub->size = HUB_BUFFER;
 	hub->buffer = aligned_alloc(8, HUB_BUFFER);
 	if (hub->buffer == NULL)

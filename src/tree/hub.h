@@ -70,6 +70,7 @@ enum { KINDS_KNOWN = 16 };
 
 struct Hub {
 	int fd;
+	pid_t owner; /* who opened it */
 	NotifyFolder fds;
 	struct {
 		uint64_t dev;
