@@ -325,11 +325,18 @@ static void note_stray(Tree *tree, const Dir *dir, const Record *record)
 		(Stray){.dir = dir, .hash = name_hash(record), .mask = record->mask};
 }
 
+/* What the record speaks of has another name, or will have this one. */
+static void tell_elsewhere(Tree *tree, const Dir *dir, const Record *record)
+{
+	if (!tell_renamed(tree, dir, record))
+		note_stray(tree, dir, record);
+}
+
 /* Something has come to this name. */
 static void tell_strays(Tree *tree, Dir *dir, const Record *record)
 {
 	uint32_t hash = name_hash(record);
-	for (size_t i = 0; i < TRACES; i++) {
+	for (size_t i = 0; i < TRACES && i < tree->strayed; i++) {
 		Stray *stray = &tree->strays[i];
 		Node *node = stray->dir == dir && stray->hash == hash ? find(dir, record) : NULL;
 		if (node == NULL)
@@ -353,13 +360,10 @@ static void apply_content(Tree *tree, Dir *dir, const Record *record)
 		tell_done(tree, dir, node, &like);
 		return;
 	}
-	if (tell_renamed(tree, dir, record))
-		return;
 	FileInfo info = look_at(tree, dir, record->name, record->name_length);
-	if (node != NULL || is_there(&info)) {
+	if (node != NULL || is_there(&info))
 		tree_scan_later(tree, dir, 0);
-		note_stray(tree, dir, record);
-	}
+	tell_elsewhere(tree, dir, record);
 }
 
 /* Whether a link leads to a directory that is entered, or a single file to another place, is for the listing to say. */
@@ -397,7 +401,7 @@ static void check(Tree *tree, Dir *dir, const Record *record)
 		if (node != NULL)
 			apply_content(tree, dir, record);
 		else
-			tell_renamed(tree, dir, record);
+			tell_elsewhere(tree, dir, record);
 		return;
 	}
 	FileInfo info;
@@ -422,7 +426,7 @@ static void drop(Tree *tree, Dir *dir, const Record *record)
 	if (is_content(record->mask)) {
 		Node *node = find(dir, record);
 		if (node == NULL)
-			tell_renamed(tree, dir, record);
+			tell_elsewhere(tree, dir, record);
 		else if (due)
 			node->writing = true;
 	}
