@@ -120,6 +120,27 @@ describe("watcher:changes", function()
       watcher:close()
    end)
 
+   -- With the first batch the watches ask for more, and each directory is looked at again.
+   it("knows the content of what is written and moved before it has looked at all again", function()
+      folder = helper.folder()
+      sh(folder, "mkdir to; for i in $(seq 200); do mkdir $i; echo >$i/f; done")
+      watcher = assert(moonwatch.watch(folder))
+      local told = {}
+      local changes = watcher:changes { settle = 0.05, timeout = 1 }
+      for i = 1, 200 do
+         helper.write(("%s/%d/f"):format(folder, i), "new")
+         assert(os.rename(("%s/%d/f"):format(folder, i), ("%s/to/%d"):format(folder, i)))
+      end
+      assert(watcher:sync(20))
+      for batch in changes do
+         for _, change in ipairs(batch) do
+            told[change.rel] = change.op ~= "move" or change.modified or told[change.rel]
+         end
+      end
+      for i = 1, 200 do assert.is_true(told["to/" .. i], "to/" .. i) end
+      watcher:close()
+   end)
+
    it("says why it ended", function()
       watcher = assert(moonwatch.watch(helper.folder()))
       local changes = watcher:changes { timeout = 0.01 }

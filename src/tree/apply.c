@@ -559,10 +559,14 @@ static bool may_be_taken(const Dir *to_dir, const Node *old)
 	return old != NULL || !to_dir->listed || to_dir->compare;
 }
 
-static void before_move(Tree *tree, const Node *node, Dir *to, const Record *record)
+/* What of a file was left to the listing of the directory that it leaves, that of the other one has to find out. */
+static void before_move(
+	Tree *tree, const Dir *from, const Node *node, Dir *to, const Record *record)
 {
 	if (node_is_dir(node))
 		tree_before_move(tree, dir_of(node), to, record->name, record->name_length);
+	else if (node->writing && (from->rewatch || from->pending))
+		mend(tree, to);
 }
 
 /* Where the first rename met something that nobody knew, the second one, which undoes it, brought that here, and the
@@ -616,8 +620,8 @@ static void mend_covered(Tree *tree, Dir *dir, Node *node)
 static void apply_exchange(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, Node *old,
 	const Pair *pair, const Told *like)
 {
-	before_move(tree, node, to_dir, &pair->to);
-	before_move(tree, old, from_dir, &pair->from);
+	before_move(tree, from_dir, node, to_dir, &pair->to);
+	before_move(tree, to_dir, old, from_dir, &pair->from);
 	learn_types(tree, from_dir, node, to_dir, old, pair);
 	tree_exchange(tree, from_dir, node, to_dir, old, like);
 	tell_strays(tree, to_dir, &pair->to);
@@ -633,7 +637,7 @@ static void apply_exchange(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, N
 static void apply_move(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, const Node *old,
 	const Pair *pair, const Told *like)
 {
-	before_move(tree, node, to_dir, &pair->to);
+	before_move(tree, from_dir, node, to_dir, &pair->to);
 	note_last(tree, may_be_taken(to_dir, old) ? from_dir : NULL, to_dir, pair);
 	tree->last_in = (LastRename){.to_dir = to_dir, .to_hash = name_hash(&pair->to)};
 	node = tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, like);
