@@ -6,6 +6,7 @@
 local helper = require "support.helper"
 local lfs = require "lfs"
 local moonwatch = require "moonwatch"
+local scene = require "support.scene"
 local watching = require "support.watching"
 
 -- Under AddressSanitizer what was freed is kept for a while.
@@ -98,6 +99,35 @@ describe("a chain of 5,000 directories", function()
       local watcher <close> = assert(moonwatch.watch(dir, { match = "*.c" }))
       assert.equal(DEPTH, watcher:stats().directories - 1)
       assert.is_true(sanitized or resident() - before < 64, resident() - before)
+   end)
+end)
+
+describe("a small stack", function()
+   helper.leaves_nothing()
+
+   -- What came into or left the view below a directory was looked for by recursion: 45,000 directories, or these, crashed.
+   it("is enough where a chain is renamed into the view and out of it", function()
+      if sanitized then return end -- frames are larger there
+      local dir = folder()
+      within(dir, "d", 3000)
+      local result = scene.elsewhere(([[
+         local helper = require "support.helper"
+         local moonwatch = require "moonwatch"
+         local dir = %q
+         local watcher = assert(moonwatch.watch(dir, { match = { "e/", "e/**" }, events = "create delete" }))
+         local function count()
+            local found = {}
+            assert(watcher:sync(60))
+            for event in watcher:each(0) do found[event.op] = (found[event.op] or 0) + 1 end
+            print(found.create, found.delete)
+         end
+         helper.rename(dir .. "/d", dir .. "/e")
+         count()
+         helper.rename(dir .. "/e", dir .. "/d")
+         count()
+         watcher:close()
+      ]]):format(dir), { "sh", "-c", 'ulimit -s 192 && exec "$@"', "sh" })
+      assert.same({ "", "3000\tnil\nnil\t1\n" }, { result.err, result.out })
    end)
 end)
 

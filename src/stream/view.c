@@ -10,6 +10,8 @@
  */
 #include "stream/view.h"
 
+#include <stdlib.h>
+
 #include "base/path.h"
 #include "stream/view_state.h"
 
@@ -107,8 +109,42 @@ static Cover tell_difference(const Walk *walk, const Node *node, const Where *ol
 	return (Cover){true, true};
 }
 
-static void walk_below(
-	const Walk *walk, Dir *dir, Text *old_dir, Text *new_dir, Cover cover, bool shut);
+/* A directory of the walk, while what is below it is looked at. */
+typedef struct Level {
+	Dir *dir;
+	ChildCursor cursor;
+	Node *next;
+	Text *old_path, *new_path; /* as in Walk; uses of its own */
+	Cover cover;
+	bool shut;   /* not entered, as one above it is not */
+	bool prunes; /* is to be pruned afterwards, or the other way round */
+	bool entered;
+} Level;
+
+/* On the heap: trees may be deeper than the stack. */
+typedef struct Levels {
+	Level *items;
+	size_t count, size;
+} Levels;
+
+static void leave_level(View *view, const Level *level);
+
+static void enter_level(View *view, Levels *levels, Level level)
+{
+	if (levels->count == levels->size) {
+		size_t size = levels->size ? levels->size * 2 : 16;
+		Level *items = realloc(levels->items, size * sizeof *items);
+		if (items == NULL) {
+			view_lose(view);
+			leave_level(view, &level);
+			return;
+		}
+		levels->items = items;
+		levels->size = size;
+	}
+	level.next = children_start(level.dir, &level.cursor);
+	levels->items[levels->count++] = level;
+}
 
 static Text *path_below_dir(const Walk *walk, Text *dir, const Node *node)
 {
@@ -120,16 +156,6 @@ static Text *path_below_dir(const Walk *walk, Text *dir, const Node *node)
 	return path;
 }
 
-static void walk_into(
-	const Walk *walk, Dir *dir, Text *old_dir, Text *new_dir, Cover cover, bool shut)
-{
-	Text *old_path = path_below_dir(walk, old_dir, &dir->entry);
-	Text *new_path = path_below_dir(walk, new_dir, &dir->entry);
-	walk_below(walk, dir, old_path, new_path, cover, shut);
-	text_free(old_path);
-	text_free(new_path);
-}
-
 /* What nobody enters of a tree that several look at is for the fan to say. */
 static void prune(View *view, Dir *dir, bool pruned)
 {
@@ -137,38 +163,88 @@ static void prune(View *view, Dir *dir, bool pruned)
 		tree_prune(view->tree, dir, pruned);
 }
 
-/* One entry and all below it. `shut`: the directory it is in is not entered. */
-static void walk_entry(
-	const Walk *walk, Dir *dir, Node *node, Text *old_dir, Text *new_dir, Cover cover, bool shut)
+static void leave_level(View *view, const Level *level)
+{
+	text_free(level->old_path);
+	text_free(level->new_path);
+	if (level->prunes)
+		prune(view, level->dir, !level->entered);
+}
+
+/* One entry of a directory; all below it comes next. */
+static void enter_entry(const Walk *walk, Levels *levels, const Level *in, Node *node)
 {
 	View *view = walk->view;
 	const char *name = node_name(node);
-	Where old = {old_dir, name, node->name_length, walk->old_root};
-	Where new = {new_dir, name, node->name_length, walk->new_root};
-	bool told_before = old_dir != NULL && tells_root(view, walk->old_root);
+	Where old = {in->old_path, name, node->name_length, walk->old_root};
+	Where new = {in->new_path, name, node->name_length, walk->new_root};
+	bool told_before = old.dir != NULL && tells_root(view, walk->old_root);
 	bool remembers = view->border.active && !view->border.by_path;
 	if (told_before && remembers && node->border == BORDER_UNKNOWN)
-		border_shows(&view->border, dir, node);
+		border_shows(&view->border, in->dir, node);
 	bool was = told_before && was_shown(view, node, &old);
-	bool comes = new_dir != NULL && !shut;
-	bool entered = comes && judge(view, dir, node, !walk->stays);
+	bool comes = new.dir != NULL && !in->shut;
+	bool entered = comes && judge(view, in->dir, node, !walk->stays);
 	bool is = comes && tells_root(view, walk->new_root) && was_shown(view, node, &new);
-	Cover below = tell_difference(walk, node, &old, &new, was, is, cover);
-	if (!node_is_dir(node))
+	Cover below = tell_difference(walk, node, &old, &new, was, is, in->cover);
+	if (!node_is_dir(node) || (new.dir == NULL &&below.old))
 		return;
-	if (new_dir != NULL || !below.old)
-		walk_into(walk, dir_of(node), old_dir, new_dir, below, shut || !entered);
-	if (comes)
-		prune(view, dir_of(node), !entered);
+	enter_level(view, levels,
+		(Level){
+			.dir = dir_of(node),
+			.old_path = path_below_dir(walk, old.dir, node),
+			.new_path = path_below_dir(walk, new.dir, node),
+			.cover = below,
+			.shut = in->shut || !entered,
+			.prunes = comes,
+			.entered = entered,
+		});
 }
 
-static void walk_below(
-	const Walk *walk, Dir *dir, Text *old_dir, Text *new_dir, Cover cover, bool shut)
+static void walk_levels(const Walk *walk, Levels *levels)
 {
-	ChildCursor cursor;
-	for (Node *node = children_start(dir, &cursor); node != NULL;
-		 node = children_next(dir, &cursor))
-		walk_entry(walk, dir, node, old_dir, new_dir, cover, shut);
+	while (levels->count > 0) {
+		Level level = levels->items[levels->count - 1];
+		if (level.next == NULL) {
+			levels->count--;
+			leave_level(walk->view, &level);
+			continue;
+		}
+		Level *here = &levels->items[levels->count - 1];
+		here->next = children_next(here->dir, &here->cursor);
+		enter_entry(walk, levels, &level, level.next);
+	}
+	free(levels->items);
+}
+
+static Level level_of(Dir *dir, Text *old_path, Text *new_path, Cover cover, bool shut)
+{
+	return (Level){
+		.dir = dir,
+		.old_path = text_share(old_path),
+		.new_path = text_share(new_path),
+		.cover = cover,
+		.shut = shut,
+	};
+}
+
+/* All below a directory. */
+static void walk_below(
+	const Walk *walk, Dir *dir, Text *old_path, Text *new_path, Cover cover, bool shut)
+{
+	Levels levels = {0};
+	enter_level(walk->view, &levels, level_of(dir, old_path, new_path, cover, shut));
+	walk_levels(walk, &levels);
+}
+
+/* One entry and all below it. */
+static void walk_entry(const Walk *walk, Dir *dir, Node *node, Text *path)
+{
+	Levels levels = {0};
+	Level level = level_of(dir, path, path, (Cover){0}, false);
+	enter_entry(walk, &levels, &level, node);
+	leave_level(walk->view, &level);
+	walk_levels(walk, &levels);
 }
 
 static Walk walk_of(View *view, const Told *told, const Where *old, const Where *new)
@@ -530,7 +606,7 @@ void view_reconsider_entry(View *view, Dir *dir, Node *node, bool silently)
 	Walk walk = walk_in_place(view, dir, silently);
 	Text *path = text_share(tree_path(view->tree, dir));
 	if (path != NULL)
-		walk_entry(&walk, dir, node, path, path, (Cover){0}, false);
+		walk_entry(&walk, dir, node, path);
 	else
 		view_lose(view);
 	text_free(path);
