@@ -510,21 +510,23 @@ static bool must_be_exchange(const Node *a, const Node *b)
 	return node_is_dir(a) != node_is_dir(b) || (node_is_dir(b) && dir_of(b)->count > 0);
 }
 
+typedef enum Exchange { EXCHANGE_NOT, EXCHANGE_LIKELY, EXCHANGE_SURE } Exchange;
+
 /* The records of an exchange and of `rename a b; rename b a` are the same. Where the index does not decide, the disk
- * does, if nothing has happened since; else the likelier is taken, and both directories are listed again. */
-static bool is_exchange(
+ * does, if nothing has happened since. */
+static Exchange exchange_of(
 	Tree *tree, Dir *a_dir, const Node *a, Dir *b_dir, const Node *b, const Pair *pair)
 {
+	if (b == NULL || !pair->reversed_next)
+		return EXCHANGE_NOT;
 	if (must_be_exchange(a, b))
-		return true;
+		return EXCHANGE_SURE;
 	FileInfo at_a = look_at(tree, a_dir, node_name(a), a->name_length);
 	FileInfo at_b = look_at(tree, b_dir, node_name(b), b->name_length);
 	if (is_node(&at_a, b) || is_node(&at_b, a))
-		return true;
-	mend(tree, a_dir);
-	mend(tree, b_dir);
+		return EXCHANGE_SURE;
 	bool quiet = hub_is_newest(tree->hub, pair->next_end);
-	return !(quiet && is_node(&at_a, a));
+	return quiet && is_node(&at_a, a) ? EXCHANGE_NOT : EXCHANGE_LIKELY;
 }
 
 static bool keeps_order(const Node *node, const Dir *to, const Node *old, const Dir *from)
@@ -634,6 +636,16 @@ static void apply_exchange(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, N
 	}
 }
 
+/* It may be that one of the two was renamed over the other and back: then the names are right once the directories are
+ * listed, but whose content is whose nobody knows. */
+static void doubt_exchanged(Tree *tree, Dir *dir, const Record *record)
+{
+	Node *node = find(dir, record);
+	if (node != NULL)
+		tree_tell_content(tree, dir, node, NULL);
+	tree_scan_later(tree, dir, 0);
+}
+
 static void apply_move(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, const Node *old,
 	const Pair *pair, const Told *like)
 {
@@ -662,10 +674,15 @@ static void apply_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pai
 	}
 	if (!fits || (undone && apply_crossed(tree, from_dir, node, to_dir, pair)))
 		return;
-	if (old != NULL && pair->reversed_next && is_exchange(tree, from_dir, node, to_dir, old, pair))
-		apply_exchange(tree, from_dir, node, to_dir, old, pair, &like);
-	else
+	Exchange exchange = exchange_of(tree, from_dir, node, to_dir, old, pair);
+	if (exchange == EXCHANGE_NOT)
 		apply_move(tree, from_dir, node, to_dir, old, pair, &like);
+	else
+		apply_exchange(tree, from_dir, node, to_dir, old, pair, &like);
+	if (exchange == EXCHANGE_LIKELY) {
+		doubt_exchanged(tree, from_dir, &pair->from);
+		doubt_exchanged(tree, to_dir, &pair->to);
+	}
 }
 
 void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
