@@ -20,7 +20,8 @@ for name, value in pairs(core.coroutine) do task.coroutine[name] = value end
 local function hooked(make)
    return function(fn)
       local hook, mask, count = debug.gethook()
-      if not hook or type(fn) ~= "function" then return make(fn) end
+      -- One of C, a profiler's, is inherited as it is.
+      if type(hook) ~= "function" or type(fn) ~= "function" then return make(fn) end
       return make(function(...)
          debug.sethook(hook, mask, count)
          return fn(...)

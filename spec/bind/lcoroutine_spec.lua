@@ -18,6 +18,28 @@ describe("moonwatch.coroutine", function()
       for name in pairs(coroutine) do assert.equal("function", type(co[name])) end
    end)
 
+   it("tells misuse at the line of the caller", function()
+      for _, make in ipairs { co.create, co.wrap } do
+         local ok, err = pcall(function() local made = make(42) return made end)
+         assert.is_false(ok)
+         assert.truthy(err:find "lcoroutine_spec.lua:%d+: coroutine: function expected, got number$")
+      end
+   end)
+
+   it("has the hook of whoever has made it, as a time budget needs", function()
+      local counted = 0
+      local function loop() for _ = 1, 1000 do end end
+      debug.sethook(function() counted = counted + 1 end, "", 100)
+      local wrapped, created = co.wrap(loop), co.create(loop)
+      debug.sethook()
+      wrapped()
+      co.resume(created)
+      assert.is_true(counted >= 10, tostring(counted))
+      local before = counted
+      co.wrap(loop)()
+      assert.equal(before, counted)
+   end)
+
    it("is like Lua's own where nothing waits", function()
       local thread = co.create(function(a, b)
          local c = co.yield(a + b)

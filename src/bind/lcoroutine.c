@@ -168,7 +168,8 @@ static void note_generator(lua_State *L)
 /* create(fn) -> coroutine */
 static int l_create(lua_State *L)
 {
-	luaL_checktype(L, 1, LUA_TFUNCTION);
+	if (!lua_isfunction(L, 1))
+		return bind_misuse(L, "coroutine: function expected, got %s", luaL_typename(L, 1));
 	lua_State *co = lua_newthread(L);
 	lua_pushvalue(L, 1);
 	lua_xmove(L, co, 1);
