@@ -131,17 +131,17 @@ describe("watcher:changes", function()
          helper.write(("%s/%d/f"):format(folder, i), "old")
       end
       watcher = assert(moonwatch.watch(folder))
-      local changes = watcher:changes { settle = 0.05, timeout = 1 }
+      local changes = watcher:changes { settle = 0.05, timeout = 10 }
       for i = 1, count do
          helper.write(("%s/%d/f"):format(folder, i), "new")
          assert(os.rename(("%s/%d/f"):format(folder, i), ("%s/to/%d"):format(folder, i)))
          missed["to/" .. i] = true
       end
-      assert(watcher:sync(20))
       for batch in changes do
          for _, change in ipairs(batch) do
             if change.op ~= "move" or change.modified then missed[change.rel] = nil end
          end
+         if not next(missed) then break end
       end
       assert.same({}, missed)
       watcher:close()
