@@ -310,6 +310,20 @@ describe("rules on a real tree", function()
       end, { budget = 0.2 })
    end)
 
+   it("name a wrong time limit at the line of the caller", function()
+      with_rules(function(set, dir)
+         local rule = set:declare("r", { watch = dir, run = { "true" } })
+         started(set)
+         for _, idle in ipairs { rule.idle, set.idle, function(_, timeout) return rules.idle(timeout) end } do
+            for _, wrong in ipairs { "1", -1, {} } do
+               local ok, message = pcall(function() return (idle(idle == set.idle and set or rule, wrong)) end)
+               assert.is_false(ok)
+               assert.matches("^[^:]*rules_world_spec.lua:%d+: idle: a number of seconds expected, not ", message)
+            end
+         end
+      end)
+   end)
+
    it("end with the set though a function waits for what never comes", function()
       local dir = helper.folder()
       local set = new_set()

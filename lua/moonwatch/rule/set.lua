@@ -71,11 +71,15 @@ function methods:resume()
    return ask(self, function(runtime) runtime:resume() end)
 end
 
+local function check_timeout(timeout)
+   if timeout ~= nil and not declare.kinds.seconds[2](timeout) then
+      declare.misuse("idle: a number of seconds expected, not %s", (declare.show(timeout)))
+   end
+end
+
 -- true once all that changed before is handled and nothing runs; nil, "timeout", ETIMEDOUT.
 function methods:idle(timeout)
-   if timeout ~= nil and not declare.kinds.seconds[2](timeout) then
-      declare.misuse("rule:idle: a number of seconds expected, not %s", (declare.show(timeout)))
-   end
+   check_timeout(timeout)
    local runtime, inside = started(self)
    return inside.set.world.idle(runtime, timeout)
 end
@@ -378,6 +382,7 @@ end
 
 -- true once every rule is idle at the same moment; nil, "timeout", ETIMEDOUT.
 function set:idle(timeout)
+   check_timeout(timeout)
    if not self.engine then
       return true
    end
