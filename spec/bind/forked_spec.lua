@@ -50,6 +50,9 @@ describe("a forked child", function()
       end)
    end
 
+   -- The pipe to `cat` is open until the child has ended, too.
+   local WITH_CHILD = { "sh", "-c", '"$@" | cat', "sh" }
+
    it("that goes on when its parent has ended has all", function()
       local result = scene.elsewhere(PROLOGUE .. [[
    local parent = probe.pid()
@@ -64,7 +67,7 @@ describe("a forked child", function()
    watcher:close()
    inotify:close()
    helper.clean()
-]])
+]], WITH_CHILD)
       assert.equal("create sub/f, close_write sub/f\n1\tfalse\n", result.out .. result.err)
    end)
 end)
