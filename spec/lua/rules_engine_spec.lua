@@ -247,6 +247,25 @@ end }]]
       assert.same({ "info create a", "info create b", "info create b", "info delete a", "info r: done in 5.00 s" }, lines)
    end)
 
+   it("restart: the disk is not asked what is gone: it may be ahead of the events", function()
+      local engine = require "moonwatch.rule.engine"
+      local world = { settle = core.settle, exists = function() return true end }
+      local self = { world = world, now = function() return 0 end, compose = engine.compose }
+      local function change(op, rel, from)
+         return { op = op, path = "/t/" .. rel, rel = rel, root = "/t", from = from and "/t/" .. from, from_rel = from,
+            type = "file" }
+      end
+      local function composed(older, newer)
+         local words = {}
+         for i, one in ipairs(engine.compose_attempted(self, older, newer)) do words[i] = one.op .. " " .. one.rel end
+         return words
+      end
+      assert.same({ "delete f" }, composed({ change("create", "f") }, { change("delete", "f") }))
+      assert.same({ "delete b", "modify a" }, composed({ change("move", "b", "a") }, { change("move", "a", "b") }))
+      local again = engine.compose_attempted(self, { change("create", "f") }, { change("delete", "f") })
+      assert.same({ "delete f" }, composed(again, {}))
+   end)
+
    it("each: two files moved onto one name, one after the other, lose none", function()
       local world = load_script([[
 rule "r" { watch = "in", limit = 1, on = "create modify delete move", each = function(change)

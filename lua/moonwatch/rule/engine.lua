@@ -146,31 +146,36 @@ function engine:compose(older, newer)
    return scratch:take(self:now()) or {}
 end
 
--- A change that says how a path is now, whatever was before.
-local function as_it_is(world, path, rel, root)
+-- A change that says how a path is, whatever was before. As the events have it: the disk may be ahead of them, and a
+-- file that was there for a moment would never be told as gone.
+local function as_it_is(exists, path, rel, root)
    return {
-      op = world.exists(path) and "modify" or "delete", path = path, rel = rel, root = root, name = path:match "[^/]+$",
-      count = 1,
+      op = exists and "modify" or "delete", path = path, rel = rel, root = root, name = path:match "[^/]+$", count = 1,
    }
 end
 
+-- Was there something at the path of a change before it?
+local function replaces(change)
+   return change.replaced ~= nil or (change.op ~= "create" and change.op ~= "move")
+end
+
 -- The same where a run has already seen the older changes, and has done nobody knows how much about them: what comes
--- down to nothing (created and deleted, moved and moved back) is told as it is now.
+-- down to nothing (created and deleted, moved and moved back) is told as it is, which is as it was before them.
 function engine:compose_attempted(older, newer)
    local changes, told = {}, {}
    for i, change in ipairs(self:compose(older, newer)) do
       changes[i] = change
       told[change.path], told[change.from or change.path] = true, true
    end
-   local function tell(path, rel, root)
+   local function tell(existed, path, rel, root)
       if path and not told[path] then
          told[path] = true
-         changes[#changes + 1] = as_it_is(self.world, path, rel, root)
+         changes[#changes + 1] = as_it_is(existed, path, rel, root)
       end
    end
    for _, change in ipairs(older) do
-      tell(change.path, change.rel, change.root)
-      tell(change.from, change.from_rel, change.from_root or change.root)
+      tell(replaces(change), change.path, change.rel, change.root)
+      tell(true, change.from, change.from_rel, change.from_root or change.root)
    end
    return changes
 end
