@@ -610,9 +610,12 @@ static bool is_covered(Tree *tree, Dir *dir, const Node *node)
 	return is_other(node, &info) || (node->ino == 0 && born_later);
 }
 
-static void mend_covered(Tree *tree, Dir *dir, Node *node)
+/* A look costs more than the rename: it is taken where nothing has come behind the record, which is then the one that was
+ * merged with, and while there are directories that nobody watches yet. */
+static void mend_covered(Tree *tree, Dir *dir, Node *node, const Record *record)
 {
-	if (node_is_dir(node) || !is_covered(tree, dir, node))
+	bool likely = tree->pending_count > 0 || hub_is_newest(tree->hub, record->position);
+	if (!likely || node_is_dir(node) || !is_covered(tree, dir, node))
 		return;
 	if (node->ino == 0)
 		node->ino = 1; /* surely another */
@@ -655,7 +658,7 @@ static void apply_move(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, const
 	node = tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, like);
 	tell_strays(tree, to_dir, &pair->to);
 	if (node != NULL)
-		mend_covered(tree, to_dir, node);
+		mend_covered(tree, to_dir, node, &pair->to);
 	if (may_be_followed(tree, to_dir, &pair->to))
 		mend(tree, to_dir);
 }
