@@ -263,10 +263,7 @@ static void apply_moved_in(Tree *tree, Dir *dir, const Record *record)
 		put_file(tree, dir, record, &info, &like);
 }
 
-/* --- what is done to a file while it is being renamed ------------------------------------------------------------------
- *
- * The kernel takes the file's name first and queues the record later, and so it is with the rename: the record may come
- * behind those of the rename under the old name, which is followed, or before them under the new one, which is waited for. */
+/* --- what happens to what keeps its name --------------------------------------------------------------------------------- */
 
 static void tell_done(Tree *tree, Dir *dir, Node *node, const Told *like)
 {
@@ -280,75 +277,31 @@ static void tell_done(Tree *tree, Dir *dir, Node *node, const Told *like)
 		tree_scan_later(tree, dir_of(node), 0);
 }
 
-static void note_trace(Tree *tree, const Dir *from_dir, Dir *to_dir, const Pair *pair)
-{
-	Trace *trace = &tree->traces[tree->renames++ % TRACES];
-	trace->from = from_dir;
-	trace->to = to_dir;
-	trace->hash = name_hash(&pair->from);
-	trace->length = (uint8_t)pair->to.name_length;
-	memcpy(trace->name, pair->to.name, pair->to.name_length);
-}
-
-static Node *node_at(const Trace *trace, bool isdir)
-{
-	Node *node = children_find(trace->to, trace->name, trace->length);
-	return node != NULL && node_is_dir(node) == isdir ? node : NULL;
-}
-
-/* False: that name was not renamed. Else to where the last rename led, or those that went on from there. */
-static bool tell_renamed(Tree *tree, const Dir *dir, const Record *record)
-{
-	uint32_t hash = name_hash(record);
-	size_t newer = tree->renames < TRACES ? tree->renames : TRACES;
-	for (size_t age = 1; age <= newer; age++) {
-		const Trace *trace = &tree->traces[(tree->renames - age) % TRACES];
-		if (trace->to == NULL || trace->from != dir || trace->hash != hash)
-			continue;
-		Node *node = node_at(trace, is_dir_record(record));
-		if (node != NULL) {
-			Told like = like_of(record);
-			tell_done(tree, trace->to, node, &like);
-			return true;
-		}
-		dir = trace->to;
-		hash = (uint32_t)hash_bytes(0, trace->name, trace->length);
-		newer = age - 1;
-		age = 0;
-	}
-	return false;
-}
-
-static void note_stray(Tree *tree, const Dir *dir, const Record *record)
-{
-	tree->strays[tree->strayed++ % TRACES] =
-		(Stray){.dir = dir, .hash = name_hash(record), .mask = record->mask};
-}
-
 /* What the record speaks of has another name, or will have this one. */
-static void tell_elsewhere(Tree *tree, const Dir *dir, const Record *record)
+static void tell_elsewhere(Tree *tree, Dir *dir, const Record *record)
 {
-	if (!tell_renamed(tree, dir, record))
-		note_stray(tree, dir, record);
+	Hub *hub = tree->hub;
+	Dir *where = dir;
+	Told like = like_of(record);
+	Node *node =
+		overtaken_follow(&hub->overtaken, name_hash(record), is_dir_record(record), &where);
+	if (node != NULL)
+		tell_done(tree, where, node, &like);
+	else
+		overtaken_wait(&hub->overtaken, dir, name_hash(record), record->mask, hub->now);
 }
 
 /* Something has come to this name. */
 static void tell_strays(Tree *tree, Dir *dir, const Record *record)
 {
-	uint32_t hash = name_hash(record);
-	for (size_t i = 0; i < TRACES && i < tree->strayed; i++) {
-		Stray *stray = &tree->strays[i];
-		Node *node = stray->dir == dir && stray->hash == hash ? find(dir, record) : NULL;
-		if (node == NULL)
-			continue;
-		Told like = {.mask = stray->mask, .wd = record->wd};
-		stray->dir = NULL;
-		if (!node_is_dir(node))
-			tell_done(tree, dir, node, &like);
-	}
+	Hub *hub = tree->hub;
+	Told like = {.wd = record->wd};
+	Node *node = find(dir, record);
+	if (node == NULL || node_is_dir(node))
+		return;
+	while ((like.mask = overtaken_take(&hub->overtaken, dir, name_hash(record), hub->now)) != 0)
+		tell_done(tree, dir, node, &like);
 }
-
-/* --- all that happens to what keeps its name ------------------------------------------------------------------------------ */
 
 static void apply_content(Tree *tree, Dir *dir, const Record *record)
 {
@@ -692,7 +645,8 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 {
 	tree_wake(tree);
 	tree->stamp = tree->hub->stamp;
-	note_trace(tree, from_dir, to_dir, pair);
+	overtaken_note(&tree->hub->overtaken, from_dir, name_hash(&pair->from), to_dir, pair->to.name,
+		pair->to.name_length);
 	if (tree->skips && tree->skip_cookie == pair->from.cookie) {
 		tree_count(tree, FATE_MERGED);
 		tree_count(tree, FATE_MERGED);

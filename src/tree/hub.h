@@ -22,6 +22,7 @@
 #include "os/filesystem.h"
 #include "os/notify.h"
 #include "tree/node.h"
+#include "tree/overtaken.h"
 #include "tree/seconds.h"
 
 typedef struct Hub Hub;
@@ -94,6 +95,7 @@ struct Hub {
 	size_t ends;          /* watches removed since then: each leaves a record */
 	uint64_t done;        /* position up to which records were handed on */
 	Seconds seconds;      /* where the second halves of renames are in the buffer */
+	Overtaken overtaken;  /* of all trees */
 	bool doubts;          /* some root may be elsewhere: what follows is not about its path */
 	double hold_until;    /* 0: nothing is held */
 	uint64_t hold_end;    /* position up to which records were there when the hold began */

@@ -411,9 +411,7 @@ static void forget_dir(Tree *tree, Dir *dir)
 	hub_unclaim(tree->hub, &dir->claim);
 	if (dir->polled)
 		tree->polled--;
-	for (size_t i = 0; i < TRACES; i++)
-		if (tree->traces[i].to == dir)
-			tree->traces[i].to = NULL;
+	overtaken_forget(&tree->hub->overtaken, dir);
 	forget_long(tree, dir);
 	tree_leave_trail(tree);
 }

@@ -110,23 +110,6 @@ typedef struct Trail {
 	bool stale; /* its directories may have moved or gone */
 } Trail;
 
-enum { TRACES = 32 };
-
-/* A name that something has lost by a rename, and the one it got. */
-typedef struct Trace {
-	const Dir *from; /* never followed */
-	Dir *to;         /* NULL: none */
-	uint32_t hash;   /* of the name it lost */
-	uint8_t length;
-	char name[255];
-} Trace;
-
-/* What was told of a file under a name that it had not yet. */
-typedef struct Stray {
-	const Dir *dir; /* never followed; NULL: none */
-	uint32_t hash, mask;
-} Stray;
-
 /* What paces the recoveries after overflows (recover.c). */
 typedef struct Recovery {
 	bool running;
@@ -176,13 +159,9 @@ struct Tree {
 	uint32_t
 		skip_cookie; /* second pair of an exchange that was told with the first, by whichever path it comes */
 	bool skips;
-	LastRename last;      /* that put something out of the way */
-	LastRename last_in;   /* that brought something to a name */
-	Trace traces[TRACES]; /* of the last renames, in a ring */
-	size_t renames;
-	Stray strays[TRACES]; /* likewise */
-	size_t strayed;
-	bool behind; /* the last work stopped because records were unread */
+	LastRename last;    /* that put something out of the way */
+	LastRename last_in; /* that brought something to a name */
+	bool behind;        /* the last work stopped because records were unread */
 	size_t directories, entries, watches, polled, rescans, overflows;
 	Fate fate; /* of the record under way, so far */
 	uint64_t fates[FATE_COUNT];
