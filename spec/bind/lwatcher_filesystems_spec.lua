@@ -114,3 +114,33 @@ close_write d/e/g
 ]], result.out .. result.err)
    end)
 end)
+
+describe("a mount elsewhere", function()
+   helper.leaves_nothing()
+
+   -- The way to each root is walked again, for it may lead over the mount.
+   it("gives no watch back, and what leads to the root is watched as before", function()
+      local result = scene.elsewhere(PROLOGUE .. [[
+   local base = helper.folder()
+   for _, name in ipairs { "above/root", "other" } do helper.mkdir(base .. "/" .. name) end
+   local watcher <close> = assert(moonwatch.watch(base .. "/above/root"))
+   local function records()
+      assert(watcher:sync(20))
+      return watcher:stats().all.records
+   end
+   local before = records()
+   for _ = 1, 3 do
+      if not os.execute(("mount -t tmpfs none %s/other"):format(base)) then os.exit(77) end
+      records()
+      assert(os.execute(("umount %s/other"):format(base)))
+      print(records() - before)
+   end
+   helper.rename(base .. "/above", base .. "/moved")
+   print(watcher:get(20).op)
+   watcher:close()
+   helper.clean()
+]], { "unshare", "--user", "--map-root-user", "--mount" })
+      if result.status == 77 or result.err:find "unshare" then pending("no mounts here: " .. result.err) end
+      assert.equal("0\n0\n0\ngone\n", result.out .. result.err)
+   end)
+end)

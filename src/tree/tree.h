@@ -91,6 +91,7 @@ struct Root {
 	Dir *top;            /* NULL while it is gone */
 	Step **steps;
 	size_t step_count;
+	size_t old_steps; /* the first of them are a walk's that is being done again */
 	Beside **besides; /* beside.h; some may be NULL */
 	size_t beside_count;
 	Identity file; /* single: who the file is, to know a swapped link */

@@ -49,20 +49,54 @@ typedef struct Walk {
 
 /* --- steps -------------------------------------------------------------------------------------------------------- */
 
+static void drop_step(Root *root, Step *step)
+{
+	hub_unclaim(root->tree->hub, &step->claim);
+	free(step);
+}
+
 static void drop_steps(Root *root)
 {
-	for (size_t i = 0; i < root->step_count; i++) {
-		hub_unclaim(root->tree->hub, &root->steps[i]->claim);
-		free(root->steps[i]);
-	}
+	for (size_t i = 0; i < root->step_count; i++)
+		drop_step(root, root->steps[i]);
 	free(root->steps);
 	root->steps = NULL;
-	root->step_count = 0;
+	root->step_count = root->old_steps = 0;
 	text_free(root->awaited);
 	root->awaited = NULL;
 }
 
-static int add_step(Root *root, int fd, uint32_t mask, bool names)
+static void drop_old_steps(Root *root)
+{
+	if (root->old_steps == 0)
+		return;
+	for (size_t i = 0; i < root->old_steps; i++)
+		drop_step(root, root->steps[i]);
+	root->step_count -= root->old_steps;
+	memmove(root->steps, root->steps + root->old_steps, root->step_count * sizeof *root->steps);
+	root->old_steps = 0;
+}
+
+/* Before another walk: a watch that the way still needs then is kept, and not given back to be had again. Not where names
+ * were awaited: bits of a watch are never taken away. */
+static void outdate_steps(Root *root)
+{
+	if (root->awaited != NULL)
+		drop_steps(root);
+	root->old_steps = root->step_count;
+}
+
+/* Where watches are short, those of the walk before go first. */
+static int claim_step(Root *root, int fd, uint32_t mask, Claim *claim)
+{
+	int error = hub_claim(root->tree->hub, fd, mask, claim);
+	if (error != -ENOSPC || root->old_steps == 0)
+		return error;
+	drop_old_steps(root);
+	return hub_claim(root->tree->hub, fd, mask, claim);
+}
+
+static int add_step(Root *root, int fd, uint32_t mask)
 {
 	struct stat status;
 	Tree *tree = root->tree;
@@ -78,8 +112,10 @@ static int add_step(Root *root, int fd, uint32_t mask, bool names)
 	Step *step = calloc(1, sizeof *step);
 	if (step == NULL)
 		return -ENOMEM;
-	*step = (Step){.claim = {.wd = -1, .kind = CLAIM_STEP}, .root = root, .names = names};
-	int error = hub_claim(root->tree->hub, fd, mask, &step->claim);
+	*step = (Step){.claim = {.wd = -1, .kind = CLAIM_STEP}, .root = root};
+	step->names = (mask & NOTIFY_CREATE) != 0;
+	step->holds = !step->names && (mask & NOTIFY_DELETE) != 0;
+	int error = claim_step(root, fd, mask, &step->claim);
 	if (error < 0) {
 		free(step);
 		root->unsure = true;
@@ -168,14 +204,10 @@ static int follow_link(Walk *walk, int link)
  * says so. */
 static int watch_above(Walk *walk)
 {
-	Root *root = walk->root;
-	size_t before = root->step_count;
 	int above = openat(walk->fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (above < 0)
 		return 0;
-	int error = add_step(root, above, self_bits | NOTIFY_DELETE | NOTIFY_ONLYDIR, false);
-	if (error == 0 && root->step_count > before)
-		root->steps[before]->holds = true;
+	int error = add_step(walk->root, above, self_bits | NOTIFY_DELETE | NOTIFY_ONLYDIR);
 	close(above);
 	return error;
 }
@@ -188,7 +220,7 @@ static int await(Walk *walk, const char *name, int error)
 	root->awaited = text_copy(name, strlen(name));
 	if (root->awaited == NULL)
 		return -ENOMEM;
-	int added = add_step(root, walk->fd, self_bits | name_bits | NOTIFY_ONLYDIR, true);
+	int added = add_step(root, walk->fd, self_bits | name_bits | NOTIFY_ONLYDIR);
 	if (added == 0)
 		added = watch_above(walk);
 	if (added < 0)
@@ -234,7 +266,7 @@ static int walk_one(Walk *walk, const char *name, bool last)
 		return child;
 	int error = fstat(child, &status) < 0 ? -errno : 0;
 	if (error == 0 && S_ISLNK(status.st_mode)) {
-		error = add_step(root, child, self_bits, false);
+		error = add_step(root, child, self_bits);
 		if (error == 0)
 			error = follow_link(walk, child);
 		close(child);
@@ -252,7 +284,7 @@ static int walk_one(Walk *walk, const char *name, bool last)
 		walk->found = FOUND_DIR;
 		walk->identity = (Identity){.dev = status.st_dev, .ino = status.st_ino};
 	} else if (error == 0) {
-		error = add_step(root, child, self_bits, false);
+		error = add_step(root, child, self_bits);
 	}
 	if (error < 0) {
 		close(child);
@@ -317,10 +349,11 @@ static int walk_way(Root *root, Walk *walk)
 {
 	int error = 0;
 	for (int i = 0; i < WALKS_MOST; i++) {
-		drop_steps(root);
+		outdate_steps(root);
 		error = walk_open(walk, root);
 		if (error == 0)
 			error = walk_all(walk);
+		drop_old_steps(root);
 		if (is_still_true(walk, error))
 			return error;
 		if (i + 1 < WALKS_MOST)
