@@ -14,6 +14,7 @@ describe("the specs' helper", function()
       assert.same({ a = "directory", ["a/b"] = "directory", ["a/b/c"] = "file", l = "link", f = "fifo" },
          helper.tree(dir))
       helper.rename(dir .. "/a", dir .. "/z")
+      assert.equal("whole", helper.read(helper.put(dir .. "/z/p", "whole")))
       helper.remove(dir .. "/z")
       assert.same({ l = "link", f = "fifo" }, helper.tree(dir))
       helper.clean()

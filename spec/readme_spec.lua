@@ -9,12 +9,13 @@ local README = helper.read "README.md"
 -- Programs of a sanitized build need what a clone of the tree does not have.
 local is_plain = not (os.getenv "BUILD" or ""):find "sanitize"
 
--- A copy of what git has or would take, with what was built already: nothing is compiled twice.
+-- A copy of what git has or would take, with what was built already: nothing is compiled twice. Other specs write in the
+-- rest of the folder of the build meanwhile.
 local function clone()
    local folder = helper.folder() .. "/moonwatch"
    local made = helper.run { "sh", "-c", [[mkdir "$1" &&
       { git ls-files --cached --others --exclude-standard || find . -type f; } | tar -cf - -T - | tar -xf - -C "$1" &&
-      cp -a "$2" "$1/build" && rm -rf "$1/build/sanitize"]], "sh", folder, helper.build }
+      mkdir "$1/build" && cd "$2" && cp -a bin gen lib obj "$1/build"]], "sh", folder, helper.build }
    assert.equal(0, made.status, made.err)
    return folder
 end

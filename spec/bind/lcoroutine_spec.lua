@@ -95,7 +95,7 @@ describe("moonwatch.coroutine", function()
          moonwatch.sleep(0)
          channel:put(value)
       end
-      assert.same({ true, { true, "a", true, "x" }, { true, "b", "y" } }, { task:join(5) })
+      assert.same({ true, { true, "a", true, "x" }, { true, "b", "y" } }, { task:join(10) })
    end)
 
    it("lets the main program wait inside a generator", function()
@@ -170,7 +170,7 @@ describe("moonwatch.coroutine", function()
          assert.same({ true }, { co.resume(generator) })
          assert.same({ true }, { coroutine.resume(generator) })
          channel:put "value"
-         assert.same({ true, true, "value" }, { task:join(5) })
+         assert.same({ true, true, "value" }, { task:join(10) })
       end)
    end)
 end)

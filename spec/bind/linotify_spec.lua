@@ -580,8 +580,8 @@ describe("an inotify object", function()
          for _ = #list + 1, 5 do assert(inotify:get(10)) end
          helper.write(dir .. "/6")
          start = moonwatch.now()
-         assert.same({ "create 6" }, told((inotify:read(10, 5))))
-         assert.is_true(moonwatch.now() - start < 4)
+         assert.same({ "create 6" }, told((inotify:read(100, 60))))
+         assert.is_true(moonwatch.now() - start < 60)
       end)
 
       it("give what a delay has gathered when the time is up before", function()
@@ -786,7 +786,7 @@ describe("an inotify object", function()
          -- The kernel takes its time to close one that has watches.
          if i % 20 == 0 then assert(inotify:add(dir, "create")) end
          inotify:pollfd()
-         if i % 50 == 0 then collectgarbage() end
+         if i % 10 == 0 then collectgarbage() end -- a user may have 128 of them
       end
       collectgarbage()
       collectgarbage()

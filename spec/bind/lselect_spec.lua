@@ -56,8 +56,8 @@ describe("select", function()
          b:put "b"
          a:put "a"
          b:put "b"
-         assert.same({ { true, "a" }, { true, "b" } }, { { second:join(5) }, { third:join(5) } })
-         assert.is_true(selector:join(5))
+         assert.same({ { true, "a" }, { true, "b" } }, { { second:join(10) }, { third:join(10) } })
+         assert.is_true(selector:join(10))
          assert.equal(1, #a + #b)
       end)
    end)

@@ -20,10 +20,10 @@ describe("a signal", function()
       local signal <close> = assert(moonwatch.signal "SIGUSR1")
       assert.same({ nil, "timeout", errno.ETIMEDOUT }, { signal:get(0) })
       kill "USR1"
-      assert.same({ "USR1", 1 }, { signal:get(5) })
+      assert.same({ "USR1", 1 }, { signal:get(10) })
       kill "USR1"
       kill "USR1"
-      assert.same({ "USR1", 2 }, { signal:get(5) })
+      assert.same({ "USR1", 2 }, { signal:get(10) })
       assert.same({ nil, "timeout", errno.ETIMEDOUT }, { signal:get(0.001) })
    end)
 
@@ -32,16 +32,16 @@ describe("a signal", function()
       local task = moonwatch.spawn(function() return signal:get() end)
       moonwatch.sleep(0)
       kill "HUP"
-      assert.same({ true, "HUP", 1 }, { task:join(5) })
+      assert.same({ true, "HUP", 1 }, { task:join(10) })
       moonwatch.spawn(function() kill "USR2" end)
-      assert.same({ "USR2", 1 }, { signal:get(5) })
+      assert.same({ "USR2", 1 }, { signal:get(10) })
    end)
 
    it("is told to each object that asked for it", function()
       local a <close> = assert(moonwatch.signal "USR1")
       local b <close> = assert(moonwatch.signal "USR1")
       kill "USR1"
-      assert.same({ { "USR1", 1 }, { "USR1", 1 } }, { { a:get(5) }, { b:get(5) } })
+      assert.same({ { "USR1", 1 }, { "USR1", 1 } }, { { a:get(10) }, { b:get(10) } })
    end)
 
    it("does not end another wait early", function()

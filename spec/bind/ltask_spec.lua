@@ -255,7 +255,7 @@ describe("cancel", function()
          moonwatch.sleep(0)
          channel:put "value"
          first:cancel()
-         assert.same({ true, "value" }, { second:join(5) })
+         assert.same({ true, "value" }, { second:join(10) })
       end)
    end)
 
@@ -281,7 +281,7 @@ describe("a wait in an impossible place raises and names the cause:", function()
 
    local function refusal(fn)
       local task = moonwatch.spawn(function() return pcall(fn) end)
-      local _, ok, err = task:join(5)
+      local _, ok, err = task:join(10)
       assert.is_false(ok)
       return (err:gsub("^.*ltask_spec%.lua:%d+: ", ""))
    end

@@ -82,7 +82,7 @@ describe("an interval", function()
             ticks = ticks + count
          end)
       end
-      for _, task in ipairs(tasks) do assert.is_true(task:join(5)) end
+      for _, task in ipairs(tasks) do assert.is_true(task:join(10)) end
       assert.is_true(ticks >= 3)
    end)
 

@@ -135,6 +135,8 @@ describe("a chain of 100,000 directories", function()
    helper.leaves_nothing()
 
    it("takes no stack", function()
+      -- Less would be taken from those who watch meanwhile.
+      if moonwatch.limits().max_user_watches < 150000 then return pending "too few watches may be had here" end
       local dir = folder()
       within(dir, "d", 100000)
       local watcher <close> = assert(moonwatch.watch(dir, { events = "create", wait = false }))

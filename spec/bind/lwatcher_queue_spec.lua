@@ -125,7 +125,7 @@ describe("queue", function()
    it("does not disturb changes", function()
       local folder = helper.folder()
       local watcher <close> = watch(folder)
-      local changes = watcher:changes { settle = 0.05, timeout = 5 }
+      local changes = watcher:changes { settle = 0.05, timeout = 20 }
       for i = 1, 40 do helper.write(folder .. "/f" .. i, "x") end
       assert(watcher:sync(10))
       local seen = 0

@@ -180,7 +180,7 @@ describe("moonwatch status", function()
    it("shows rules and figures to people", function()
       local dir = folder()
       local program = start(dir)
-      helper.write(dir .. "/in/a", "")
+      helper.put(dir .. "/in/a")
       program:wait_for "saw a"
       assert.equal(0, ask(dir, "wait").status)
       local result = ask(dir, "status")
@@ -299,8 +299,7 @@ describe("moonwatch wait", function()
       local dir = folder()
       local program = start(dir)
       for i = 1, 20 do
-         -- In one step: made and written, with a pause in between, it would be two changes.
-         helper.rename(helper.write(dir .. "/new", ""), dir .. "/in/" .. i)
+         helper.put(dir .. "/in/" .. i)
       end
       assert.same({ status = 0, out = "", err = "" }, ask(dir, "wait"))
       local saw, count = {}, 0
@@ -354,7 +353,7 @@ describe("a rule from outside", function()
       helper.write(dir .. "/in/a", "")
       assert.equal(0, ask(dir, "wait", "show").status)
       ask(dir, "resume", "show")
-      helper.write(dir .. "/in/b", "")
+      helper.put(dir .. "/in/b")
       program:wait_for "saw b\n"
       assert.equal("saw b\n", program:out())
    end)
@@ -519,8 +518,7 @@ describe("moonwatch log", function()
       program:wait_for "saw a"
       assert.equal(0, ask(dir, "wait").status)
       assert.same({ status = 0, out = "", err = "" }, ask(dir, "log", "info"))
-      helper.write(dir .. "/b", "")
-      helper.rename(dir .. "/b", dir .. "/in/b")
+      helper.put(dir .. "/in/b")
       program:wait_for "info  show: in/b: done in"
       assert.equal(1, select(2, program:err():gsub("done in", "")))
    end)

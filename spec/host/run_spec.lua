@@ -34,7 +34,7 @@ describe("moonwatch SCRIPT.lua", function()
          local dir = script 'rule "show" { watch = "in", settle = 0.01, each = { "echo", "saw", "{name}" } }'
          helper.mkdir(dir .. "/in/sub")
          local program = start(dir, "rules.lua")
-         helper.write(dir .. "/in/sub/a b", "")
+         helper.put(dir .. "/in/sub/a b")
          program:wait_for "saw a b\n"
          program:signal(name)
          local result = program:wait()
@@ -364,7 +364,7 @@ describe("a reload", function()
          run = { "sh", "-c", "echo begin; while [ ! -e go ]; do sleep 0.01; done; echo end" } }]]
       helper.mkdir(dir .. "/in")
       local program = start(dir, "rules.lua")
-      helper.write(dir .. "/in/1", "")
+      helper.put(dir .. "/in/1")
       program:wait_for "begin\n"
       program:signal "HUP"
       program:wait_for "watching.*watching"

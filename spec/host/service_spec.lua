@@ -128,7 +128,7 @@ describe("a host that was killed", function()
       local second = start()
       second:wait_for "watching 3 directories for 2 rules\n"
       assert.equal(second.pid .. "\n", helper.read(dir .. "/pid"))
-      helper.rename(helper.write(dir .. "/new", ""), dir .. "/in/sub/d")
+      helper.put(dir .. "/in/sub/d")
       assert.equal(0, run(dir, "wait", "r", "--socket", "here").status)
       local seen = {}
       for name in second:out():gmatch "saw (%w+)\n" do seen[name] = (seen[name] or 0) + 1 end

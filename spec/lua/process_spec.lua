@@ -75,7 +75,7 @@ describe("exec", function()
 
    it("measures the seconds", function()
       local result = exec { "sleep", 0.1 }
-      assert.is_true(result.seconds >= 0.1 and result.seconds < 5)
+      assert.is_true(result.seconds >= 0.1 and result.seconds < 60)
    end)
 
    it("takes other codes for success where it is told so", function()
@@ -153,7 +153,7 @@ describe("standard output and error", function()
    it("do not hold the result in the hands of a grandchild", function()
       local result = exec(sh "sleep 100 & echo $!")
       local pid = tonumber(result.out)
-      assert.is_true(result.ok and result.seconds < 20)
+      assert.is_true(result.ok and result.seconds < 60)
       assert.is_false(is_dead(pid)) -- what is left in the background is left alone
       os.execute("kill " .. pid)
    end)
@@ -380,7 +380,7 @@ describe("a time limit", function()
    it("kills after the grace what does not listen", function()
       local result = limited("trap '' TERM; echo up; while :; do sleep 0.02; done", { grace = 0.1 })
       assert.same({ "KILL", true }, { result.signal, result.timed_out })
-      assert.is_true(result.seconds >= 0.15 and result.seconds < 10)
+      assert.is_true(result.seconds >= 0.15 and result.seconds < 60)
    end)
 
    it("ends the whole group, and wakes what has been stopped", function()
@@ -506,12 +506,13 @@ describe("a handle", function()
 
    it("kills after the grace what is left of the group", function()
       local file = helper.folder() .. "/pid"
-      local handle = start(sh(("sh -c \"trap '' TERM; echo \\$\\$ >%s; while :; do sleep 0.02; done\" & wait"):format(file)))
+      local handle = start(sh(("sh -c \"trap '' TERM; echo \\$\\$ >%s; while :; do sleep 0.02; done\" & wait"):format(file),
+         { grace = 1000 }))
       local pid = number_in(file)
       local before = moonwatch.now()
       assert.equal("TERM", handle:stop(0.1).signal)
       local seconds = moonwatch.now() - before
-      assert.is_true(seconds >= 0.1 and seconds < 5)
+      assert.is_true(seconds >= 0.1 and seconds < 60)
       assert.is_true(is_dead(pid))
    end)
 

@@ -10,11 +10,11 @@
 --       it("tells a new file", function()
 --          local dir = helper.folder()          -- fresh, empty, removed after the `it`
 --          helper.write(dir .. "/sub/a", "x")   -- makes the folders above
---          helper.eventually(function() return #seen == 1 end)   -- the loop goes on until true, or fails after 10 s
+--          helper.eventually(function() return #seen == 1 end)   -- the loop goes on until true, or fails after 30 s
 --       end)
 --    end)
 --
--- Files:     folder, read, write, append, mkdir, rename, remove, link, symlink, fifo, exists, tree
+-- Files:     folder, read, write, append, put, mkdir, rename, remove, link, symlink, fifo, exists, tree
 -- Kernel:    descriptors, watches, masks, children
 -- Time:      now, step, eventually
 -- Tasks:     closer
@@ -120,6 +120,12 @@ function helper.folder(place)
    return path
 end
 
+-- A new file in one step: one that is made and written, with a pause in between, may be two changes.
+function helper.put(path, text)
+   helper.rename(helper.write(helper.folder() .. "/new", text), path)
+   return path
+end
+
 local TYPES = {
    file = "file", directory = "directory", link = "link", socket = "socket",
    ["named pipe"] = "fifo", ["char device"] = "char", ["block device"] = "block",
@@ -208,15 +214,15 @@ function helper.step(seconds)
 end
 
 -- Asks fn again and again, in a task or outside of all, until it gives something true, and returns that; the loop goes
--- on meanwhile. Fails after `seconds` (10).
+-- on meanwhile. Fails after `seconds` (30).
 function helper.eventually(fn, seconds, what)
    local pause = select(2, coroutine.running()) and helper.step or core().sleep
-   local deadline = helper.now() + (seconds or 10)
+   local deadline = helper.now() + (seconds or 30)
    while true do
       local result = fn()
       if result then return result end
       if helper.now() > deadline then
-         error((what or "what was waited for") .. " did not come within " .. (seconds or 10) .. " s", 2)
+         error((what or "what was waited for") .. " did not come within " .. (seconds or 30) .. " s", 2)
       end
       pause(0.005)
    end
@@ -253,7 +259,7 @@ function helper.leaves_nothing()
    end)
    busted.after_each(function()
       helper.clean()
-      local deadline = helper.now() + 3
+      local deadline = helper.now() + 10
       warm_up()
       local now = holdings()
       while not no_more_than(now, before) and helper.now() < deadline do
@@ -323,12 +329,12 @@ function helper.program(text)
    return helper.write(helper.folder() .. "/program.lua", text)
 end
 
--- Runs a program to its end, at most options.timeout (60) seconds: { status =, out =, err = }; a signal n is 128 + n,
+-- Runs a program to its end, at most options.timeout (120) seconds: { status =, out =, err = }; a signal n is 128 + n,
 -- as the shell tells it, and 124 is the timeout. options: stdin (a string), env, cwd, timeout.
 function helper.run(argv, options)
    options = options or {}
    local process = helper.start(argv, options)
-   return process:wait(options.timeout or 60)
+   return process:wait(options.timeout or 120)
 end
 
 local Program = {}

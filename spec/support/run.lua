@@ -4,14 +4,14 @@
 --
 --    BUILD=build LUA=lua5.4 lua5.4 spec/support/run.lua [-j JOBS] [spec file or folder ...]
 --
--- A process that crashes or hangs (SPEC_SECONDS, default 150) counts as one failure and hides no other file. The output
+-- A process that crashes or hangs (SPEC_SECONDS, default 300) counts as one failure and hides no other file. The output
 -- of a file is shown when something failed in it and is kept in BUILD/spec. The last line is "N passed, N failed[, N skipped]".
 
 local lfs = require "lfs"
 
 local build = os.getenv("BUILD") or "build"
 local interpreter = os.getenv("LUA") or "lua5.4"
-local seconds = os.getenv("SPEC_SECONDS") or "150"
+local seconds = os.getenv("SPEC_SECONDS") or "300"
 local logs = build .. "/spec"
 
 local function quote(text)

@@ -24,7 +24,7 @@ found leak 'Direct leak of 4321 byte'
 found use_after_free heap-use-after-free
 found overflow 'ILL on unknown address.*\|in overflow.*leak.c:33'
 
-LUA=$build/bin/lua SPEC_SECONDS=${SPEC_SECONDS:-400} "${LUA_PLAIN:-lua5.4}" spec/support/run.lua "$@" >"$reports/specs.log" 2>&1
+LUA=$build/bin/lua SPEC_SECONDS=${SPEC_SECONDS:-600} "${LUA_PLAIN:-lua5.4}" spec/support/run.lua "$@" >"$reports/specs.log" 2>&1
 status=$?
 sed '$d' "$reports/specs.log"
 last=$(tail -n 1 "$reports/specs.log")

@@ -8,7 +8,7 @@ local watching = {}
 -- how: "plain" without stars; "sorted" that too, in the order of the names below one another
 function watching.words(watcher, how)
    local list = {}
-   assert(watcher:sync(10))
+   assert(watcher:sync(30))
    repeat
       local event = watcher:get(0)
       if event then
@@ -31,7 +31,7 @@ end
 --- What is known, as a sorted list of paths; directories end in a slash.
 function watching.known(watcher)
    local list = {}
-   assert(watcher:sync(10))
+   assert(watcher:sync(30))
    for rel, kind in watcher:entries() do list[#list + 1] = rel .. (kind == "directory" and "/" or "") end
    table.sort(list)
    return list
