@@ -190,6 +190,18 @@ describe("memory that runs out", function()
       assert.same({ "survived many\n", 0 }, { result.out, result.status })
    end)
 
+   it("leaves Lua's own buffers whole under a limit", function()
+      -- A longer search path would need a buffer before the limit is set.
+      local result = helper.run({ driver, "starve", [[
+         require "moonwatch.core".limit_memory(1 << 30)
+         for i = 1, 30 do
+            local ok, message = pcall(string.rep, "x", 5000 + i)
+            if not ok and message ~= "not enough memory" then print(message) end
+         end
+      ]] }, { env = { LUA_PATH = "/none/?.lua" } })
+      assert.same({ "survived many\n", 0 }, { result.out, result.status })
+   end)
+
    it("gives no handler of an inotify object another one's event", function()
       local result = run("starve", ([[
          local folder, wrong = %q, 0

@@ -59,8 +59,19 @@ static Memory *get_memory(lua_State *L)
 	return memory;
 }
 
+/* Lua makes the metatable of its buffers with the first that needs one. Refused in the midst of that it keeps half of it,
+ * and no file can be read and no long string made any more. */
+static void make_first_buffer(lua_State *L)
+{
+	luaL_Buffer buffer;
+	luaL_buffinitsize(L, &buffer, LUAL_BUFFERSIZE + 1);
+	luaL_pushresultsize(&buffer, 0);
+	lua_pop(L, 1);
+}
+
 static Memory *new_memory(lua_State *L)
 {
+	make_first_buffer(L);
 	Memory *memory = lua_newuserdatauv(L, sizeof *memory, 0);
 	*memory = (Memory){.bind = bind_get(L)};
 	lua_createtable(L, 0, 1);
