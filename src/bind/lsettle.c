@@ -96,14 +96,25 @@ static int ask_disk(void *asker, const char *path, uint64_t *signature)
 	}
 }
 
+/* (function, path): nothing may be raised into the settling, not even by the making of a string. */
+static int call_writer(lua_State *L)
+{
+	const char *path = lua_touserdata(L, 2);
+	lua_settop(L, 1);
+	lua_pushstring(L, path);
+	lua_call(L, 1, 1);
+	return 1;
+}
+
 static int ask_function(void *asker, const char *path, uint64_t *signature)
 {
 	SettleObject *object = asker;
 	lua_State *L = object->L;
 	(void)signature;
+	lua_pushcfunction(L, call_writer);
 	lua_getiuservalue(L, 1, VALUE_WRITER);
-	lua_pushstring(L, path);
-	if (bind_pcall_nowait(L, 1, 1, "the writer function of a settle object") != LUA_OK) {
+	lua_pushlightuserdata(L, (void *)path);
+	if (bind_pcall_nowait(L, 2, 1, "the writer function of a settle object") != LUA_OK) {
 		bind_report(L, "the writer function of a settle object");
 		return WRITER_UNKNOWN;
 	}
