@@ -51,7 +51,7 @@ end
 local notices = {
    overflow = "%s: the kernel's queue overflowed; what differs is looked up",
    gone = "%s: %s is gone",
-   back = "%s: %s is there again",
+   back = "%s: %s is there now",
    unwatched = "%s: %s is not watched: %s",
 }
 
