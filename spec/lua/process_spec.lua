@@ -192,6 +192,49 @@ describe("standard output and error", function()
       assert.is_true(result.ok)
    end)
 
+   it("do not hold up what is stopped for longer than its grace, where a function waits for ever", function()
+      for _, stop in ipairs { "timeout", "stop", "own stop" } do
+         local handle, closed, began
+         handle = assert(moonwatch.process(sh("echo 1; echo 2; exec sleep 60", {
+            grace = 0.05, timeout = stop == "timeout" and 0.05 or nil, stdout = function(line)
+               local _ <close> = setmetatable({}, { __close = function() closed = line end })
+               began = true
+               if stop == "own stop" then handle:stop() end
+               moonwatch.sleep(1e6)
+            end,
+         })))
+         helper.eventually(function() return began end)
+         if stop == "stop" then handle:stop() end
+         local result = handle:wait(10)
+         assert.same({ "TERM", stop == "timeout" }, { result and result.signal, result and result.timed_out })
+         assert.equal("1", closed)
+      end
+   end)
+
+   it("do not hold up a stop after the end either", function()
+      local began
+      local handle = assert(moonwatch.process(sh("echo 1", { stdout = function()
+         began = true
+         moonwatch.sleep(1e6)
+      end })))
+      helper.eventually(function() return began and not handle.running end)
+      assert.equal(nil, (handle:wait(0)))
+      assert.equal(0, handle:stop(0.05).code)
+   end)
+
+   it("that are a process's last words are handed over when it is stopped", function()
+      local lines = {}
+      local handle = assert(moonwatch.process(sh("trap 'seq 5; exit' TERM; echo up; while :; do sleep 0.01; done", {
+         stdout = function(line)
+            moonwatch.sleep(0.01)
+            lines[#lines + 1] = line
+         end,
+      })))
+      helper.eventually(function() return #lines == 1 end)
+      handle:stop()
+      assert.same({ "up", "1", "2", "3", "4", "5" }, lines)
+   end)
+
    it("go on to a function that has raised, and the error is told", function()
       local told, lines = {}, {}
       local before = moonwatch.on_error(function(message) told[#told + 1] = tostring(message) end)

@@ -197,6 +197,36 @@ describe("rules on a real tree", function()
       end)
    end)
 
+   it("restart: a function for lines that waits for ever does not hold it up", function()
+      with_rules(function(set, dir)
+         local begun = 0
+         set:declare("r", { watch = dir .. "/in", settle = 0.01, busy = "restart", grace = 0.05,
+            run = { "sh", "-c", "echo begun; exec sleep 60" },
+            stdout = function()
+               begun = begun + 1
+               moonwatch.sleep(1e6)
+            end })
+         started(set)
+         for i = 1, 3 do
+            helper.write(dir .. "/in/a", tostring(i))
+            helper.eventually(function() return begun == i end)
+         end
+         assert.is_true(set:stop(10))
+      end)
+   end)
+
+   it("a root that is there for the first time is not said to be there again", function()
+      with_rules(function(set, dir, lines)
+         set:declare("r", { watch = dir .. "/later/file", missing = "wait", settle = 0.01, run = function() end })
+         started(set)
+         helper.mkdir(dir .. "/later")
+         helper.write(dir .. "/later/file", "x")
+         helper.eventually(function()
+            return table.concat(lines, "\n"):find("warn r: " .. dir .. "/later is there now", 1, true)
+         end)
+      end)
+   end)
+
    it("a function that is restarted takes the processes of its exec with it", function()
       with_rules(function(set, dir)
          local exec = moonwatch.exec

@@ -171,6 +171,7 @@ void dispatch_init(lua_State *L, Dispatch *dispatch, const void *key, const char
 void dispatch_wake(Dispatch *dispatch); /* C only; callable from loop callbacks; again: no matter */
 /* Nothing more is handled; a handler that runs or waits goes on to its end. Before the object is unanchored. */
 void dispatch_stop(Dispatch *dispatch);
+void dispatch_cancel(lua_State *L, Dispatch *dispatch); /* ends a handler that waits, too */
 bool dispatch_is_busy(
 	const Dispatch *dispatch); /* on the ready list, or a handler runs or waits (serial) */
 

@@ -81,9 +81,26 @@ static int take_result(lua_State *L, Source *source)
 
 /* --- the end -------------------------------------------------------------------------------------------------- */
 
+/* What waits in a function for lines is cancelled, what it has not taken is dropped. */
+static void abandon_lines(lua_State *L, ProcessObject *process)
+{
+	for (int fd = STDOUT_FILENO; fd < STREAMS; fd++) {
+		if (process->modes[fd] != STREAM_LINES)
+			continue;
+		inlet_clear(&process->out[fd]->inlet);
+		dispatch_cancel(L, &process->callbacks[fd].dispatch);
+	}
+	process->busy_callbacks = 0;
+	source_wake(&process->source, SIZE_MAX);
+}
+
 static void let_go(lua_State *L, Ready *ready)
 {
-	bind_unanchor(L, list_item(ready, ProcessObject, over));
+	ProcessObject *process = list_item(ready, ProcessObject, over);
+	loop_timer_stop(&process->patience);
+	if (process->busy_callbacks > 0)
+		abandon_lines(L, process);
+	bind_unanchor(L, process);
 }
 
 /* Once the process has ended and each of its lines has been handed over, there is a result and nothing else to do. */
@@ -93,6 +110,22 @@ static void settle(ProcessObject *process)
 		return;
 	source_wake(&process->source, SIZE_MAX);
 	bind_make_ready(process->source.bind, &process->over);
+}
+
+static void on_out_of_patience(LoopTimer *timer)
+{
+	ProcessObject *process = list_item(timer, ProcessObject, patience);
+	bind_make_ready(process->source.bind, &process->over);
+}
+
+/* A function that waits for ever would keep from its end what is to be stopped. */
+static void lose_patience(ProcessObject *process, double at)
+{
+	if (process->child.state != CHILD_ENDED || process->busy_callbacks == 0)
+		return;
+	process->patience.fire = on_out_of_patience;
+	if (loop_timer_start(process->child.loop, &process->patience, at) < 0)
+		on_out_of_patience(&process->patience);
 }
 
 /* --- lines to a function -------------------------------------------------------------------------------------- */
@@ -166,6 +199,8 @@ static void on_ended(Child *child)
 			source_wake(&process->out[fd]->source, SIZE_MAX);
 	}
 	settle(process);
+	if (child_was_stopped(child))
+		lose_patience(process, child->deadline);
 }
 
 /* --- the handle ----------------------------------------------------------------------------------------------- */
@@ -202,6 +237,7 @@ static int l_stop(lua_State *L)
 	if (!(grace >= 0))
 		return bind_misuse(L, "the grace is a number of seconds from 0 up");
 	child_stop(&process->child, grace);
+	lose_patience(process, loop_now() + grace);
 	return source_get(L, &process->source, -1);
 }
 
@@ -271,6 +307,7 @@ static int meta_gc(lua_State *L)
 	child_stop_now(&process->child);
 	child_clear(&process->child);
 	list_remove(&process->over.link);
+	loop_timer_stop(&process->patience);
 	for (int fd = STDOUT_FILENO; fd < STREAMS; fd++)
 		dispatch_stop(&process->callbacks[fd].dispatch);
 	source_close(&process->source);

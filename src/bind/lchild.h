@@ -55,6 +55,7 @@ typedef struct ProcessObject {
 	Reader *out[STREAMS];
 	Callback callbacks[STREAMS];
 	size_t busy_callbacks; /* whose last line is still to come */
+	LoopTimer patience;    /* with them, once the process was stopped and has ended */
 	uint64_t success[CODES / 64];
 	char name[]; /* of the command, fit for people */
 } ProcessObject;

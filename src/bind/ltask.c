@@ -306,6 +306,14 @@ void dispatch_stop(Dispatch *dispatch)
 	dispatch->bind = NULL;
 }
 
+void dispatch_cancel(lua_State *L, Dispatch *dispatch)
+{
+	Task *worker = dispatch->worker;
+	dispatch_stop(dispatch);
+	if (worker != NULL)
+		task_cancel(L, worker);
+}
+
 bool dispatch_is_busy(const Dispatch *dispatch)
 {
 	return dispatch->worker != NULL || list_linked(&dispatch->ready.link);

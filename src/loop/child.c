@@ -220,6 +220,11 @@ void child_stop_now(Child *child)
 	child->state = CHILD_ENDED;
 }
 
+bool child_was_stopped(const Child *child)
+{
+	return child->deadline > 0;
+}
+
 void child_clear(Child *child)
 {
 	if (child->state == CHILD_NONE)

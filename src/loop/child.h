@@ -37,11 +37,11 @@ struct Child {
 	int status; /* as waitpid gives it */
 	int error;  /* -ECHILD: someone else has taken the status; else 0 */
 	double started_at, ended_at;
+	double deadline; /* once it is being stopped: until when it may take for that */
 	/* private */
 	Loop *loop;
 	LoopIo io;
 	LoopTimer timer; /* running: the time limit; stopping: the end of the grace or the next look */
-	double deadline; /* of the present state: grace, or what is granted to the killed */
 	double pause;    /* between two looks */
 	bool leader_ended;
 };
@@ -61,6 +61,8 @@ void child_stop(Child *child, double grace);
 
 /* The same for those whose loop does not turn any more: waits for it, at most `grace` seconds and a moment. */
 void child_stop_now(Child *child);
+
+bool child_was_stopped(const Child *child); /* it did not come to its end by itself */
 
 void child_clear(Child *child); /* forgets the process, running or not; a zeroed one is fine */
 
