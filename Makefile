@@ -102,7 +102,7 @@ test: deps-test  ## build and run the specs (SPECS=spec/bind JOBS=2)
 	$(submake) all torture-tools $(DRIVERS)
 	@BUILD=$(BUILD) LUA=$(LUA) $(LUA) spec/support/run.lua -j $(JOBS) $(SPECS)
 
-check: deps-check  ## layers, formatting, linters, documentation, instructions per event
+check: deps-check  ## layers, formatting, linters, documentation, instructions and calls per event
 	$(submake) all $(BUILD)/bench/trial
 	@BUILD=$(BUILD) LUA=$(LUA) LUA_CFLAGS="$(LUA_CFLAGS)" sh spec/support/check.sh
 
