@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -163,10 +164,31 @@ static void show_limits(const char *folder)
 		if (usage.processes[i].watches > usage.processes[i - 1].watches)
 			printf("out of order\n");
 	limits_usage_clear(&usage);
-	size_t length = limits_explain(text, sizeof text, LIMIT_QUEUED_EVENTS, 20000);
+	size_t length = limits_explain(text, sizeof text, LIMIT_QUEUED_EVENTS, 20000, 1);
 	printf("%d %s\n", length == strlen(text), text);
-	size_t cut = limits_explain(tiny, sizeof tiny, LIMIT_USER_WATCHES, 1);
+	size_t cut = limits_explain(tiny, sizeof tiny, LIMIT_USER_WATCHES, 1, 1);
 	printf("%zu %s\n", cut, tiny);
+}
+
+static void show_counted(LimitName name, double now)
+{
+	char text[512];
+	limits_explain(text, sizeof text, name, 1, now);
+	printf("%s at %g: %d\n", limits_name(name), now, strstr(text, " in use by user ") != NULL);
+}
+
+/* Where nothing can be opened nothing can be counted. */
+static void show_remembered_limits(const char *folder)
+{
+	struct rlimit limit;
+	(void)folder;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	show_counted(LIMIT_USER_WATCHES, 100);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, limit.rlim_max});
+	show_counted(LIMIT_USER_WATCHES, 104.9);
+	show_counted(LIMIT_USER_WATCHES, 105);
+	show_counted(LIMIT_USER_INSTANCES, 105);
+	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static void print_nearest(const char *wrong)
@@ -214,6 +236,7 @@ int main(int argc, char **argv)
 		{"list", show_list},
 		{"bytes", show_bytes},
 		{"limits", show_limits},
+		{"remembered limits", show_remembered_limits},
 		{"words", show_words},
 	};
 	for (size_t i = 0; argc == 3 && i < sizeof situations / sizeof *situations; i++) {

@@ -41,6 +41,17 @@ describe("the limits", function()
       assert.matches("^read 0 1\nusage 0\n1 inotify limit fs.inotify.max_queued_events reached: its value is %d+, "
          .. "20000 more needed; raise it with: sysctl fs.inotify.max_queued_events=%d+\n9 inotify l\n$", out)
    end)
+
+   -- Each of many watchers that reached the limit at once read all of /proc: a second each where there are many watches.
+   it("are counted once in five seconds, however many ask", function()
+      assert.equal(table.concat({
+         "max_user_watches at 100: 1",
+         "max_user_watches at 104.9: 1",
+         "max_user_watches at 105: 0",
+         "max_user_instances at 105: 0",
+         "",
+      }, "\n"), show "remembered limits")
+   end)
 end)
 
 describe("words", function()

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "bind/lmask.h"
+#include "loop/loop.h"
 #include "os/forked.h"
 #include "os/limits.h"
 
@@ -435,7 +436,7 @@ static int add_failed(lua_State *L, const char *path, int error)
 	char text[512];
 	if (error != ENOSPC)
 		return bind_fail(L, path, error);
-	limits_explain(text, sizeof text, LIMIT_USER_WATCHES, 1);
+	limits_explain(text, sizeof text, LIMIT_USER_WATCHES, 1, loop_now());
 	return bind_fail_because(L, path, ENOSPC, text);
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "bind/bind.h"
+#include "loop/loop.h"
 #include "os/limits.h"
 
 /* limits() -> { max_queued_events=, max_user_instances=, max_user_watches= } */
@@ -108,7 +109,7 @@ int limits_open_failed(lua_State *L, int error)
 			"inotify: this process has as many descriptors open as it may (see ulimit -n)");
 	if (error != EMFILE)
 		return bind_fail(L, "inotify", error);
-	limits_explain(text, sizeof text, LIMIT_USER_INSTANCES, 1);
+	limits_explain(text, sizeof text, LIMIT_USER_INSTANCES, 1, loop_now());
 	return bind_failf(L, EMFILE, "inotify: %s", text);
 }
 

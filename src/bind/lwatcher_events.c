@@ -41,7 +41,7 @@ void watcher_push_limit(lua_State *L, const Tree *tree)
 		snprintf(
 			text, sizeof text, "max_watches = %zu reached, %zu more needed", most, tree->polled);
 	else
-		limits_explain(text, sizeof text, LIMIT_USER_WATCHES, tree->polled);
+		limits_explain(text, sizeof text, LIMIT_USER_WATCHES, tree->polled, loop_now());
 	lua_pushfstring(L, "%s; %d of %d directories are without a watch", text, (int)tree->polled,
 		(int)tree->directories);
 }

@@ -259,23 +259,46 @@ static size_t held(const LimitsProcess *process, LimitName name)
 	return name == LIMIT_USER_WATCHES ? process->watches : process->instances;
 }
 
-/* ", 8100 in use by uid 1000 (of these 8000 by lsyncd[4711])"; returns how many. */
-static size_t add_usage(Line *line, LimitName name)
+/* What was counted last: where many ask at once, as each of many watchers does when the limit is reached, the first one's
+ * second is enough. */
+static _Thread_local struct Counted {
+	LimitName name;
+	uid_t user;
+	double at; /* 0: never */
+	size_t total;
+	char words[128]; /* ", 8100 in use by user 1000, 8000 of these by lsyncd[4711]" */
+} counted;
+
+static void count_usage(LimitName name, uid_t user, double now)
 {
 	LimitsUsage usage;
 	const LimitsProcess *most = NULL;
-	uid_t user = geteuid();
-	if (name == LIMIT_QUEUED_EVENTS || limits_usage(&usage, user) != 0)
-		return 0;
-	size_t total = name == LIMIT_USER_WATCHES ? usage.watches : usage.instances;
+	counted = (struct Counted){.name = name, .user = user, .at = now};
+	if (limits_usage(&usage, user) != 0)
+		return;
+	Line line = {.out = counted.words, .size = sizeof counted.words};
+	counted.total = name == LIMIT_USER_WATCHES ? usage.watches : usage.instances;
 	for (size_t i = 0; i < usage.count; i++)
 		if (most == NULL || held(&usage.processes[i], name) > held(most, name))
 			most = &usage.processes[i];
-	add(line, ", %s%zu in use by user %u", usage.partial ? "at least " : "", total, (unsigned)user);
+	add(&line, ", %s%zu in use by user %u", usage.partial ? "at least " : "", counted.total,
+		(unsigned)user);
 	if (most != NULL)
-		add(line, ", %zu of these by %s[%d]", held(most, name), most->name, (int)most->pid);
+		add(&line, ", %zu of these by %s[%d]", held(most, name), most->name, (int)most->pid);
 	limits_usage_clear(&usage);
-	return total;
+}
+
+/* Who uses it up; returns how many are in use. */
+static size_t add_usage(Line *line, LimitName name, double now)
+{
+	uid_t user = geteuid();
+	if (name == LIMIT_QUEUED_EVENTS)
+		return 0;
+	bool known = counted.at != 0 && counted.name == name && counted.user == user;
+	if (!known || now - counted.at >= LIMITS_COUNT_SECONDS)
+		count_usage(name, user, now);
+	add(line, "%s", counted.words);
+	return counted.total;
 }
 
 /* A round number that leaves room: at least double, at least what is in use and needed. */
@@ -288,7 +311,7 @@ static size_t advice(size_t value, size_t wanted)
 	return result;
 }
 
-size_t limits_explain(char *out, size_t size, LimitName name, size_t needed)
+size_t limits_explain(char *out, size_t size, LimitName name, size_t needed, double now)
 {
 	Limits limits;
 	Line line = {.out = out, .size = size};
@@ -298,7 +321,7 @@ size_t limits_explain(char *out, size_t size, LimitName name, size_t needed)
 		value = (size_t)limits.values[name];
 		add(&line, ": its value is %zu", value);
 	}
-	size_t used = add_usage(&line, name);
+	size_t used = add_usage(&line, name, now);
 	add(&line, ", %zu more needed", needed);
 	add(&line, "; raise it with: sysctl fs.inotify.%s=%zu", names[name],
 		advice(value, used + needed));

@@ -43,7 +43,7 @@ typedef struct LimitsUsage {
 	bool partial;              /* some processes would not let us look */
 } LimitsUsage;
 
-enum { LIMITS_ANY_USER = -1 };
+enum { LIMITS_ANY_USER = -1, LIMITS_COUNT_SECONDS = 5 };
 
 /* Counts over /proc: for this user, or LIMITS_ANY_USER. Slow where there are many watches: for messages and reports.
  * 0 or a negative errno; *usage is untouched on failure, else to be cleared. */
@@ -51,7 +51,8 @@ int limits_usage(LimitsUsage *usage, uid_t user);
 void limits_usage_clear(LimitsUsage *usage);
 
 /* The sentence for a refusal of the kernel: names the limit, its value, what this user has in use, what is needed
- * beyond that, and how to raise it. Always terminated; returns the length. */
-size_t limits_explain(char *out, size_t size, LimitName name, size_t needed);
+ * beyond that, and how to raise it. What is in use is not counted again before LIMITS_COUNT_SECONDS have passed by `now`,
+ * monotonic seconds. Always terminated; returns the length. */
+size_t limits_explain(char *out, size_t size, LimitName name, size_t needed, double now);
 
 #endif
