@@ -161,11 +161,15 @@ rule "r" { watch = ".", run = { "true" } }
    end)
 
    it("needs less than 4 MiB for an empty script", function()
-      local dir = script ""
-      local program = start(dir, "rules.lua")
-      local kilobytes = tonumber(helper.read(("/proc/%d/status"):format(program.pid)):match "VmRSS:%s*(%d+)")
-      -- The sanitizers take what they like.
-      if not helper.build:find "sanitize" then assert.is_true(kilobytes < 4096, kilobytes .. " kB") end
+      if helper.build:find "sanitize" then return end -- they take what they like
+      local dir, least = script "", math.huge
+      for _ = 1, 5 do -- how much of the libraries the kernel maps besides is a matter of luck
+         local program = start(dir, "rules.lua")
+         local kilobytes = tonumber(helper.read(("/proc/%d/status"):format(program.pid)):match "VmRSS:%s*(%d+)")
+         least = math.min(least, kilobytes)
+         program:kill()
+      end
+      assert.is_true(least < 4096, least .. " kB")
    end)
 end)
 
