@@ -92,6 +92,22 @@ describe("the control socket", function()
       assert.not_same(left, sockets(dir))
    end)
 
+   -- Each removes what the others have left, and for that holds their places for a moment.
+   it("is had by each of many hosts that were killed and are started again at once", function()
+      local count, dir = 20, folder()
+      for i = 1, count do helper.write(("%s/%d.lua"):format(dir, i), 'rule "r" { watch = "in", run = { "true" } }') end
+      for _ = 1, 4 do
+         local hosts = helper.start({ "sh", "-c", ('for i in $(seq %d); do "$0" $i.lua & echo $!; done; wait'):format(count),
+            helper.host }, options(dir))
+         local function kill() os.execute("kill -KILL " .. hosts:out():gsub("\n", " ") .. "2>/dev/null") end
+         helper.at_end(kill)
+         helper.eventually(function() return select(2, hosts:err():gsub("\n", "")) == count end)
+         assert.equal(("moonwatch: watching 1 directory for 1 rule\n"):rep(count), hosts:err())
+         kill()
+         hosts:wait()
+      end
+   end)
+
    it("is not opened where others may write", function()
       local dir = folder()
       os.execute("chmod 777 " .. helper.quote(dir))

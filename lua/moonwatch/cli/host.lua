@@ -230,13 +230,23 @@ local function close(object)
    if object then object:close() end
 end
 
+-- A host that starts beside us holds what a killed one has left there for a moment, to remove it (place.lua).
+local function listen(path)
+   local deadline = moonwatch.now() + 1
+   repeat
+      local listener, message, errno, holder = core.listen(path)
+      if errno ~= moonwatch.errno.EADDRINUSE or moonwatch.now() > deadline then return listener, message, errno, holder end
+      moonwatch.sleep(0.01)
+   until false
+end
+
 -- Takes a place for `moonwatch status` and its kind. Only one that was asked for, or that is taken, is worth an end.
 function Host:listen()
    local given = self.given
    if given.no_socket or given.once then return end
    local path, why, is_usual = require("moonwatch.cli.place").of_host(given)
    if not path then return self.log[is_usual and "debug" or "warn"]("no control socket: %s", why) end
-   local listener, message, errno, holder = core.listen(path)
+   local listener, message, errno, holder = listen(path)
    if listener then
       self.listener, self.socket = listener, path
    elseif errno == moonwatch.errno.EADDRINUSE then
