@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "os/dir.h"
 #include "tree/tree.h"
 
 enum { FILES = 16 };
@@ -39,6 +40,14 @@ static void write_files(const char *text)
 	}
 }
 
+/* Until what was just done lies more than a tick of the file clock back. */
+static void wait_for_clock(void)
+{
+	int64_t until = dir_clock() + 20000;
+	while (dir_clock() < until)
+		usleep(1000);
+}
+
 int main(int argc, char **argv)
 {
 	Hub *hub;
@@ -68,6 +77,7 @@ int main(int argc, char **argv)
 		snprintf(to, sizeof to, "%02d", i);
 		rename(from, to);
 	}
+	wait_for_clock();
 	settle(hub, tree);
 	tree_close(tree);
 	hub_close(hub);

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 --
 -- Of a file in a polled directory a signature is kept, elsewhere when it was told last. A file that was renamed out of a
--- directory that had just got its watch took its signature along as a time, and what had been written before was missed.
+-- directory that had just got its watch took its signature along as a time, and what had been written before was missed;
+-- then, where nobody looked for longer than a tick of the file clock, for all that was older than the last record was
+-- taken to be told.
 
 local helper = require "support.helper"
 

@@ -513,12 +513,14 @@ static Node *renamed(Tree *tree, Node *node, const char *name, size_t length)
 	return copy;
 }
 
-/* A signature says nothing elsewhere: there the file counts as never told. */
+/* A signature says nothing elsewhere, and what was written before the directory had its watch has no record: there the
+ * file counts as one that was written since it was told. */
 static void drop_signature(Tree *tree, const Dir *from, Node *node, Dir *to)
 {
 	if (node_is_dir(node) || !dir_signs(from) || dir_signs(to))
 		return;
 	node->told = 0;
+	node->writing = true;
 	tree_scan_later(tree, to, SCAN_COMPARE);
 }
 
