@@ -113,7 +113,7 @@ function rules.status() end
 ---@class moonwatch.job
 ---@field rule moonwatch.rule
 ---@field try integer 1 for the first
----@field reason "change" | "start" | "retry" | "trigger"
+---@field reason "change" | "start" | "retry" | "trigger" | "timer"
 
 ---A declared rule; what was declared can be read from it.
 ---@class moonwatch.rule : moonwatch.rule_keys

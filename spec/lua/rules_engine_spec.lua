@@ -975,6 +975,7 @@ describe("explain", function()
       local world = load_script [[
 rule "c" { watch = "src/**/*.c", ignore = "gen/", run = { "x" } }
 rule "m" { watch = { "src", "lib" }, match = { "*.h", "!old.h" }, depth = 2, outputs = "own.h", run = { "x" } }
+rule "h" { watch = "held", hold = "lock", run = { "x" } }
 every(10, function() end)
 ]]
       local function words(rule, path) return { world:rule(rule):explain(path) } end
@@ -987,6 +988,10 @@ every(10, function() end)
       assert.same({ false, "nothing of match fits it" }, words("m", "lib/old.h"))
       assert.same({ true, "it lies in lib; but not while it runs: outputs has own.h; fires on create, delete, modify, "
          .. "move" }, words("m", "lib/own.h"))
+      world:save "lock"
+      assert.same({ true, "it lies in held; but it waits while lock is there; fires on create, delete, modify, move" },
+         words("h", "held/a"))
+      assert.equal("idle", world:rule("h"):status().state)
       world:rule("m"):pause()
       assert.same({ false, "it lies in src, but the rule is paused" }, words("m", "src/a.h"))
       assert.same({ false, "it runs by the clock" }, words("every 10 s", "src/a.h"))

@@ -56,6 +56,52 @@ describe("a reload", function()
       assert.same({ "x a", "x b", "y a", "y b" }, ran(world))
    end)
 
+   it("keeps a trigger that waits for its turn", function()
+      local world = testing.load(script 'run = { "x" }')
+      world:rule("r"):pause()
+      world:rule("r"):trigger()
+      world:reload(script 'run = { "y" }')
+      world:rule("r"):resume()
+      world:pass(1)
+      assert.same({ "y" }, ran(world))
+   end)
+
+   it("leaves the time of a job as it is, however often it comes", function()
+      local text = '\nevery(1, "hourly", function() log.info "%s" end) at("12:02", "nightly", function() log.info "at" end)'
+      local world = testing.load(text:format "first")
+      for _ = 1, 5 do world:pass(0.6):reload(text:format "later") end
+      assert.same({ "info later", "info later", "info later" }, world:logged "info")
+      world:pass(150):reload(text:format "again"):pass(300)
+      local count = 0
+      for _, line in ipairs(world:logged "info") do count = count + (line == "info at" and 1 or 0) end
+      assert.equal(1, count)
+   end)
+
+   it("gives a job its new time where that is another one", function()
+      local world = testing.load '\nevery(100, "job", function() log.info "old" end)'
+      world:pass(1):reload '\nevery(2, "job", function() log.info "new" end)'
+      world:pass(1.5)
+      assert.same({}, world:logged "info")
+      world:pass(1)
+      assert.same({ "info new" }, world:logged "info")
+   end)
+
+   it("lets a job that runs go on, and it does not overlap itself", function()
+      local text = '\nevery(1, "job", function() log.info "begin" sleep(2.5) log.info "end" end)'
+      local world = testing.load(text)
+      world:pass(1.5):reload(text):pass(1):reload(text):pass(1.9)
+      assert.same({ "info begin", "info end", "info begin" }, world:logged "info")
+   end)
+
+   it("makes a job of a rule, and a rule of a job", function()
+      local job = '\nevery(1, "r", function() log.info "tick" end)'
+      local world = testing.load(script 'run = { "x", "{rels}" }')
+      world:save("src/a"):reload(job):pass(1)
+      assert.same({ {}, { "info tick" } }, { ran(world), world:logged "info" })
+      world:reload(script 'run = { "x", "{rels}" }'):save("src/b"):pass(5)
+      assert.same({ "x b" }, ran(world))
+   end)
+
    it("keeps a service running that is the same, and restarts another", function()
       local world = testing.load(script 'service = { "server" }', { processes = { server = { seconds = 1e9 } } })
       world:pass(1):reload(script 'service = { "server" }'):pass(1)

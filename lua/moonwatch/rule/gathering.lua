@@ -109,14 +109,17 @@ end
 
 -- `hold`: while one of the paths exists the batch waits and grows.
 function gathering:is_held()
-   self.held_by = nil
+   self.held_by = self:holder()
+   return self.held_by ~= nil
+end
+
+-- The first of the paths of `hold` that is there.
+function gathering:holder()
    for _, path in ipairs(self.spec.hold or {}) do
       if self.world.exists(path) then
-         self.held_by = path
-         return true
+         return path
       end
    end
-   return false
 end
 
 return gathering

@@ -75,13 +75,17 @@ end
 
 -- every, at: `next_time` gives the next moment, and false where it is only to be asked again then.
 function runtime:arm_clock(now)
-   local time, is_tick = self.spec.next_time(now, self.world.wall())
+   self:set_clock(self.spec.next_time(now, self.world.wall()))
+end
+
+function runtime:set_clock(time, is_tick)
    self.clock = self.engine:at(time, function(at)
       if is_tick and not self.paused then
          self:force("timer")
       end
       self:arm_clock(at)
    end)
+   self.clock.is_tick = is_tick
 end
 
 -- What is there is gathered as if it had just been found: so it settles, and is held until it is whole, like any other.

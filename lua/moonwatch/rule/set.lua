@@ -143,7 +143,12 @@ function methods:explain(path)
    elseif runtime.paused then
       return false, ("%s, but the rule is paused%s"):format(why,
          runtime.pause_reason and ": " .. runtime.pause_reason or "")
-   elseif runtime.outputs and runtime.outputs:match(rel, false) then
+   end
+   local holder = runtime:holder()
+   if holder then
+      why = ("%s; but it waits while %s is there"):format(why, holder)
+   end
+   if runtime.outputs and runtime.outputs:match(rel, false) then
       return true, ("%s; but not while it runs: outputs has %s; fires on %s"):format(why,
          runtime.outputs:explain(rel, false) or "it", names_of(compiled.ops))
    end

@@ -26,6 +26,10 @@ local function equal(a, b)
    return true
 end
 
+local function is_job(runtime)
+   return runtime.spec.next_time ~= nil
+end
+
 local function watches_the_same(new, old)
    return not new.next_time and not old.next_time and equal(new.watch, old.watch)
       and equal(new.watch_options, old.watch_options) and new.ops.attrib == old.ops.attrib
@@ -108,7 +112,10 @@ local function take_waiting(new, old, item, old_item)
    local timer = old_item.timer
    item.changes, item.tries, item.again = old_item.changes, old_item.tries, old_item.again
    item.is_attempted = old_item.is_attempted
-   if item.run or not item.changes then
+   if not item.run and old_item.queued and not new.spec.each then -- a trigger has no changes
+      item.must = old_item.must
+      return new:enqueue(item, old_item.reason)
+   elseif item.run or not item.changes then
       return
    end
    item.key = new.spec.each and new:key_of(item.changes[1]) or item.key
@@ -153,9 +160,7 @@ local function take_cooling(new, old)
 end
 
 local function take_items(new, old)
-   if new.spec.next_time or old.spec.next_time then
-      return
-   elseif new.spec.each ~= old.spec.each then
+   if new.spec.each ~= old.spec.each then
       return gather_again(new, old)
    end
    take_cooling(new, old)
@@ -168,6 +173,16 @@ local function take_items(new, old)
          take_waiting(new, old, item, old_item)
          old.items[name] = { key = old_item.key, chain = 0 }
       end
+   end
+end
+
+-- A job whose times are the same keeps its next one: an hour that began anew with each reload might never be over.
+local function take_clock(new, old)
+   if new.spec.when == old.spec.when then
+      new.spec.next_time = old.spec.next_time
+      new:set_clock(old.clock.time, old.clock.is_tick)
+   else
+      new:start()
    end
 end
 
@@ -188,10 +203,15 @@ local function take_over(new_set, new, old)
    if watches_the_same(new.spec, old.spec) then
       new_set.world.adopt(new, old)
    end
-   take_gathered(new, old, new_set.engine)
-   take_items(new, old)
+   if new.spec.next_time then
+      take_clock(new, old)
+   end
+   if is_job(new) == is_job(old) then
+      take_gathered(new, old, new_set.engine)
+      take_items(new, old)
+   end
    judge_service(new, old)
-   if new.spec.next_time or (new.spec.service and not old.spec.service) then
+   if new.spec.service and not old.spec.service then
       new:start()
    end
 end

@@ -33,6 +33,8 @@ end
 local function named_function(what, first, name, fn)
    if fn == nil and type(name) == "function" then
       return ("%s %s"):format(what, first), name
+   elseif fn == nil and type(name) ~= "string" then
+      declare.misuse("%s: a function expected, not %s", what, (declare.show(name)))
    end
    check_name(name, what)
    if type(fn) ~= "function" then
