@@ -111,6 +111,7 @@ build = {
          ["moonwatch.rules"] = "lua/moonwatch/rules.lua",
          ["moonwatch.task"] = "lua/moonwatch/task.lua",
          ["moonwatch.testing"] = "lua/moonwatch/testing.lua",
+         ["moonwatch.testing.files"] = "lua/moonwatch/testing/files.lua",
          ["moonwatch.testing.processes"] = "lua/moonwatch/testing/processes.lua",
          ["moonwatch.testing.time"] = "lua/moonwatch/testing/time.lua",
          ["moonwatch.testing.tree"] = "lua/moonwatch/testing/tree.lua",

@@ -14,6 +14,7 @@
 
 local action = require "moonwatch.rule.action"
 local declare = require "moonwatch.rule.declare"
+local files = require "moonwatch.testing.files"
 local log = require "moonwatch.rule.log"
 local place = require "moonwatch.rule.place"
 local set = require "moonwatch.rule.set"
@@ -49,13 +50,13 @@ end
 
 -- A rule's place as place.lua has it, with its filter.
 local function place_of(world, spec)
-   local seen = place.new(spec, world.patterns, function(path) return world.tree[path] end)
+   local seen = place.new(spec, world.patterns, function(path) return world:_entry(path) end)
    return { find = function(_, path, isdir)
-      local root, rel, why = seen:find(path, isdir)
+      local root, rel, why, shown = seen:find(path, isdir)
       if root and is_filtered(world, spec, rel, isdir) then
          return nil, nil, "the filter says no"
       end
-      return root, rel, why
+      return root, rel, why, shown
    end }
 end
 
@@ -88,9 +89,9 @@ local function find(world, runtime, reason)
    end
    table.sort(found, function(a, b) return a.path < b.path end)
    for _, each in ipairs(found) do
-      local root, rel = each.watched.place:find(each.path)
+      local root, rel, _, shown = each.watched.place:find(each.path)
       for _, op in ipairs { "create", "close_write" } do
-         runtime:feed_found({ op = op, path = each.path, rel = rel, root = root, type = "file", isdir = false,
+         runtime:feed_found({ op = op, path = shown, rel = rel, root = root, type = "file", isdir = false,
             synthetic = true, time = world.time }, reason, world.time)
       end
    end
@@ -141,12 +142,6 @@ local function stop_run(world, run)
    end
 end
 
--- The tree may have a path as a script gives it, relative to the folder in which it was started.
-local function entry_at(world, path)
-   local prefix = (world.options.base or "") .. "/"
-   return world.tree[path] or path:sub(1, #prefix) == prefix and world.tree[path:sub(#prefix + 1)] or nil
-end
-
 local function engine_world(world)
    local made
    made = {
@@ -157,16 +152,19 @@ local function engine_world(world)
       pattern = world.patterns,
       log = world.log,
       ask = action.ask,
-      exists = function(path) return entry_at(world, path) ~= nil end,
+      exists = function(path) return world:_entry(path) ~= nil end,
       is_behind = function() return false end,
       rearm = function() end,
-      on_end = function() end,
+      on_end = function()
+         for _, wake in ipairs(world.idlers) do wake() end
+         world.idlers = {}
+      end,
       flush = function() end,
       watch = function(runtime) return watch(world, runtime) end,
       unmute = function() end,
       adopt = function(runtime) return watch(world, runtime) end,
       kind = function(path)
-         local entry = entry_at(world, path)
+         local entry = world:_entry(path)
          return entry and entry.type
       end,
       find = function(runtime, reason) find(world, runtime, reason) end,
@@ -192,12 +190,18 @@ local function engine_world(world)
          run.processes[process] = nil
          return result
       end,
-      idle = function(runtime)
-         world:_turn()
-         if runtime:is_idle() then
-            return true
+      idle = function(runtime, timeout)
+         if not world.task then
+            world:_turn()
          end
-         return nil, "timeout", ETIMEDOUT
+         local deadline = timeout and world.time + timeout
+         while not runtime:is_idle() do
+            if not world.task or deadline and world.time >= deadline then
+               return nil, "timeout", ETIMEDOUT
+            end
+            world:_wait(world.idlers, deadline and deadline - world.time)
+         end
+         return true
       end,
       all_ended = function() return true end,
       close = function() forget_watched(world, made.engine) end,
@@ -228,7 +232,8 @@ local function fake_module(world, kit)
    local fake = setmetatable({}, { __index = there and real or nil })
    fake.exec, fake.spawn, fake.sleep = kit.exec, kit.spawn, kit.sleep
    fake.now = function() return world.time end
-   for _, name in ipairs { "process", "watch", "inotify" } do
+   fake.timeout = function(...) return world:_timeout(...) end
+   for _, name in ipairs { "process", "watch", "inotify", "scope", "select", "channel", "interval", "signal" } do
       fake[name] = function() declare.misuse("moonwatch.%s: there is nothing real in a test", name) end
    end
    return fake
@@ -240,7 +245,7 @@ local function kit_of(world)
       spawn = function(...) return world:spawn(...) end,
       sleep = function(seconds) return world:sleep(seconds) end,
       log = world.log,
-      os = fake_os(world),
+      os = fake_os(world), io = files.io(world),
    }
    kit.moonwatch = fake_module(world, kit)
    return kit
@@ -295,7 +300,7 @@ end
 local function new_world(options)
    local world = setmetatable({
       time = 0, wall_offset = os.time { year = 2024, month = 1, day = 1, hour = 12 },
-      timers = timers.new(), ready = {}, tree = {}, watched = {}, behaviours = {}, records = {}, alive = {},
+      timers = timers.new(), ready = {}, tree = {}, watched = {}, behaviours = {}, records = {}, alive = {}, idlers = {},
       log_records = {},
    }, World)
    for path, text in pairs(options.files or {}) do
@@ -313,7 +318,10 @@ local function new_world(options)
    local core = options.core or require "moonwatch.core"
    world.patterns = core.pattern
    function world.settle(settings)
-      settings.writer = function(path) return world.tree[path] ~= nil and world.tree[path].open == true end
+      settings.writer = function(path)
+         local entry = world:_entry(path)
+         return entry ~= nil and entry.open == true
+      end
       return core.settle(settings)
    end
    return world

@@ -10,8 +10,8 @@ local function as_list(value)
    return type(value) == "table" and value or { value }
 end
 
--- Without ".", "..", and slashes that say nothing, and relative to nothing where the base is known.
-local function normal(path, base)
+-- A path without ".", "..", and slashes that say nothing, and relative to nothing where the base is known.
+function place.normal(path, base)
    if base and path:sub(1, 1) ~= "/" then
       path = base .. "/" .. path
    end
@@ -27,6 +27,8 @@ local function normal(path, base)
    path = front .. table.concat(parts, "/")
    return path == "" and "." or path
 end
+
+local normal = place.normal
 
 -- "src/**/*.c" is the root "src" with the anchored pattern "/**/*.c"; what names an entry is a root as it stands.
 local function root_of(self, path, kind)
@@ -59,7 +61,7 @@ local function relative(root, path)
    if path == root.path then
       return path:match "[^/]+$" or "", true
    elseif root.path == "." then
-      return path:sub(1, 1) ~= "/" and path or nil
+      return not path:find "^%.?%.?/" and path ~= ".." and path or nil
    end
    local prefix = root.path == "/" and "/" or root.path .. "/"
    return path:sub(1, #prefix) == prefix and path:sub(#prefix + 1) or nil
@@ -78,7 +80,8 @@ local function objection(self, root, rel, isdir)
    end
 end
 
--- The root as it was given, the path relative to it, and words; or nil, nil, and words that say why not.
+-- The root as a watcher tells it, the path relative to it, words, and the path as a watcher tells it; or nil, nil, and
+-- words that say why not.
 function place:find(path, isdir)
    path = normal(path, self.base)
    local why
@@ -86,7 +89,8 @@ function place:find(path, isdir)
       local rel = relative(root, path)
       local against = rel and objection(self, root, rel, isdir)
       if rel and not against then
-         return root.text, rel, ("it lies in %s"):format(root.given)
+         local shown = path == root.path and root.text or root.text:gsub("/?$", "/", 1) .. rel
+         return root.only and root.text or root.given, rel, ("it lies in %s"):format(root.given), shown
       end
       why = why or against
    end

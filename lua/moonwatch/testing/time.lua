@@ -61,45 +61,110 @@ end
 
 -- Tasks ----------------------------------------------------------------------------------------------------------
 
+local ETIMEDOUT = 110
+
+local Task = { __name = "moonwatch.task" }
+
+function Task:__index(key)
+   if key == "status" then
+      return self.ended or (self.world.task == self and "running" or "waiting")
+   end
+   return Task[key]
+end
+
+-- Suspends the running task until one of `list` is woken: true; nil, "timeout", ETIMEDOUT.
+function World:_wait(list, timeout)
+   return self:_suspend(function(wake)
+      list[#list + 1] = wake
+      if timeout then
+         self.timers:add(self.time + timeout, function() wake(nil, "timeout", ETIMEDOUT) end)
+      end
+   end)
+end
+
+-- true, results...; false, error, traceback; false, "cancelled", why; nil, "timeout", ETIMEDOUT.
+function Task:join(timeout)
+   if not self.ended then
+      local woken, message, errno = self.world:_wait(self.joiners, timeout)
+      if not woken then
+         return nil, message, errno
+      end
+   end
+   return table.unpack(self.outcome, 1, self.outcome.n)
+end
+
+function Task:cancel(why)
+   return self.world:cancel(self, why)
+end
+
+Task.__close = Task.cancel
+
+-- Whoever waits for the task goes on; an error that nobody waits for is logged.
+local function end_task(task, status, ...)
+   task.ended, task.outcome = status, table.pack(...)
+   if status == "failed" and #task.joiners == 0 then
+      task.world.log.error("task %s: %s", task.name, task.outcome[3])
+   end
+   for _, wake in ipairs(task.joiners) do
+      wake(true)
+   end
+   if task.on_end then
+      task.on_end()
+   end
+end
+
+-- fn's results, or nil, "timeout", ETIMEDOUT with fn cancelled.
+function World:_timeout(seconds, fn, ...)
+   local task <close> = self:spawn("timeout", fn, ...)
+   local result = table.pack(task:join(seconds))
+   if result[1] == false then
+      error(result[2], 0)
+   elseif not result[1] then
+      return nil, "timeout", ETIMEDOUT
+   end
+   return table.unpack(result, 2, result.n)
+end
+
 function World:resume(task)
-   if task.cancelled or coroutine.status(task.thread) == "dead" then
+   if task.ended then
       return
    end
    local before = self.task
    self.task = task
-   local ok, err = coroutine.resume(task.thread, table.unpack(task.values or {}))
+   local result = table.pack(coroutine.resume(task.thread, table.unpack(task.values, 1, task.values.n)))
    self.task = before
-   task.values = nil
-   if coroutine.status(task.thread) == "dead" then
-      task.done = true
-      if not ok then
-         self.log.error("task %s: %s", task.name, debug.traceback(task.thread, tostring(err)))
-         coroutine.close(task.thread)
-      end
-      if task.on_end then
-         task.on_end(ok)
-      end
+   if coroutine.status(task.thread) ~= "dead" then
+      return
+   elseif result[1] then
+      return end_task(task, "done", table.unpack(result, 1, result.n))
    end
+   local traceback = debug.traceback(task.thread, tostring(result[2]))
+   coroutine.close(task.thread)
+   end_task(task, "failed", false, result[2], traceback)
 end
 
 function World:spawn(name, fn, ...)
    if type(name) == "function" then
       return self:spawn("task", name, fn, ...)
    end
-   local task = { name = name, thread = coroutine.create(fn), values = { ... } }
+   local task = setmetatable({ name = name, world = self, thread = coroutine.create(fn), values = table.pack(...),
+      joiners = {} }, Task)
    self.ready[#self.ready + 1] = task
    return task
 end
 
--- Suspends the running task until wake(values...) is called.
+-- Suspends the running task until wake(values...) is called, for the first time.
 function World:_suspend(arrange)
    local task = self.task
    if not task or coroutine.running() ~= task.thread then
       declare.misuse("in a test only what a rule runs can wait: call self:pass to let time go by")
    end
+   local is_woken = false
    arrange(function(...)
-      task.values = { ... }
-      self.ready[#self.ready + 1] = task
+      if not is_woken then
+         is_woken, task.values = true, table.pack(...)
+         self.ready[#self.ready + 1] = task
+      end
    end)
    return coroutine.yield()
 end
@@ -112,14 +177,12 @@ end
 
 -- Ends a task as a cancel does: its <close> variables are closed, pcall cannot hold it.
 function World:cancel(task, why)
-   if task.done or task.cancelled then
-      return
+   if task.ended then
+      return false
    end
-   task.cancelled = why or "cancelled"
    coroutine.close(task.thread)
-   if task.on_end then
-      task.on_end(false)
-   end
+   end_task(task, "cancelled", false, "cancelled", why)
+   return true
 end
 
 return World
