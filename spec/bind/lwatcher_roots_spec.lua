@@ -318,6 +318,17 @@ describe("a single file", function()
       assert.same({ "delete conf/", "create conf", "close_write conf" }, s:events())
    end)
 
+   it("that is relative tells of its folder as of a root", function()
+      local s, before = file_scene "conf", helper.top
+      assert(probe.chdir(s.R))
+      local watcher <close> = assert(moonwatch.watch("conf", { missing = "wait" }))
+      assert(probe.chdir(before))
+      helper.write(s.file, "0")
+      local event = assert(watcher:get(10))
+      assert.same({ "back", ".", "", "conf" }, { event.op, event.path, event.rel, event.root })
+      assert.is_nil(event.name)
+   end)
+
    it("goes and comes with its folder", function()
       local s = file_scene "sub/conf"
       helper.write(s.file, "0")

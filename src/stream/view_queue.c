@@ -159,8 +159,9 @@ static void fill_item(View *view, Item *item, const Told *told, const Where *pla
 	item->whole = takes_content_along(told);
 	item->root = text_share(place->root->given);
 	item->dir = text_share(place->dir);
-	bool has_rel = place->length > 0 || place->dir->length > rel_at;
-	item->rel_at = (uint32_t)(has_rel ? rel_at : place->dir->length);
+	/* A single file's folder may be ".", which is longer than what stands before the file's name. */
+	bool is_root = place->length == 0 && (place->root->single || place->dir->length <= rel_at);
+	item->rel_at = (uint32_t)(is_root ? place->dir->length : rel_at);
 	memcpy(item->names, place->name, place->length);
 }
 
