@@ -256,6 +256,38 @@ describe("rescan", function()
       for _, word in ipairs(words(watcher)) do assert.equal("close_write* d/f", word) end
    end)
 
+   it("ends where its own reads are told", function()
+      local folder = helper.folder()
+      helper.write(folder .. "/d/f", "x")
+      local watcher <close> = assert(moonwatch.watch(folder, { events = "open access close_nowrite" }))
+      assert.is_true(watcher:rescan(nil, 10))
+      local reads = {}
+      assert(watcher:sync(10))
+      for event in watcher:each(0) do reads[event.op .. " " .. event.rel] = event.isdir end
+      assert.is_true(reads["access d"] and reads["access "])
+      assert.is_nil(reads["open d/f"])
+   end)
+
+   it("loses no reads of others", function()
+      local folder = helper.folder()
+      for i = 1, 300 do helper.write(folder .. "/d/" .. i, "x") end
+      local watcher <close> = assert(moonwatch.watch(folder, { events = "open create" }))
+      assert(os.execute(("(cd %s; i=0; while [ $i -lt 3000 ]; do : <d/1; : <d/2; i=$((i + 1)); done; mkdir end) &")
+         :format(helper.quote(folder))))
+      local opens = { ["d/1"] = 0, ["d/2"] = 0 }
+      repeat
+         assert.is_true(watcher:rescan(nil, 10))
+         local event = watcher:get(0)
+         local ended = false
+         while event do
+            ended = ended or event.op == "create"
+            if opens[event.rel] then opens[event.rel] = opens[event.rel] + 1 end
+            event = watcher:get(0)
+         end
+      until ended
+      assert.same({ ["d/1"] = 3000, ["d/2"] = 3000 }, opens)
+   end)
+
    it("refuses a path that is below no root", function()
       local watcher <close> = assert(moonwatch.watch(helper.folder()))
       local ok, message, code = watcher:rescan("/proc")

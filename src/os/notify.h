@@ -42,6 +42,7 @@
 #define NOTIFY_ONESHOT 0x80000000u
 #define NOTIFY_CLOSE (NOTIFY_CLOSE_WRITE | NOTIFY_CLOSE_NOWRITE)
 #define NOTIFY_MOVE (NOTIFY_MOVED_FROM | NOTIFY_MOVED_TO)
+#define NOTIFY_READS (NOTIFY_OPEN | NOTIFY_ACCESS | NOTIFY_CLOSE_NOWRITE)
 #define NOTIFY_ALL_EVENTS 0x00000fffu
 /* Every bit that the kernel takes. */
 #define NOTIFY_ALL_BITS                                                         \

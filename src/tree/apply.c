@@ -63,6 +63,12 @@ static bool is_content(uint32_t mask)
 	return (mask & (NOTIFY_MODIFY | NOTIFY_CLOSE_WRITE)) != 0;
 }
 
+/* No listing tells of these. */
+static bool is_read(uint32_t mask)
+{
+	return (mask & NOTIFY_READS) != 0;
+}
+
 static uint8_t op_of(uint32_t mask)
 {
 	switch (mask & NOTIFY_ALL_EVENTS) {
@@ -376,8 +382,12 @@ static void check(Tree *tree, Dir *dir, const Record *record)
 static void drop(Tree *tree, Dir *dir, const Record *record)
 {
 	bool due = dir->rewatch || !dir->listed;
-	if (is_content(record->mask)) {
-		Node *node = find(dir, record);
+	Node *node = find(dir, record);
+	if (is_read(record->mask)) {
+		Told like = like_of(record);
+		if (node != NULL && node_is_dir(node) == is_dir_record(record))
+			tell_done(tree, dir, node, &like);
+	} else if (is_content(record->mask)) {
 		if (node == NULL)
 			tell_elsewhere(tree, dir, record);
 		else if (due)

@@ -751,7 +751,8 @@ bool hub_heard(Hub *hub, int wd, uint64_t after)
 	size_t size;
 	fill(hub);
 	for (size_t offset = hub->start; (size = record_at(hub, offset, &record)) > 0; offset += size) {
-		if (record.position > after && (record.wd == wd || is_lost(&record)))
+		bool changed = record.wd == wd && !(record.mask & NOTIFY_READS);
+		if (record.position > after && (changed || is_lost(&record)))
 			return true;
 	}
 	return false;

@@ -145,7 +145,8 @@ uint64_t hub_position(Hub *hub);            /* after all records that exist now 
 uint64_t hub_read_position(const Hub *hub); /* after all that were read: no system call */
 /* Whether no record exists behind the one that ends there. The kernel counts what waits one by one: it is asked last. */
 bool hub_is_newest(Hub *hub, uint64_t position);
-/* Reads what is there into the buffer, without handing it on: has anything behind position `after` to do with the watch? */
+/* Reads what is there into the buffer, without handing it on: did anything change behind position `after` where the watch
+ * is? Reads do not count: our own listings are among them. */
 bool hub_heard(Hub *hub, int wd, uint64_t after);
 /* The same, of all that is not handed on: was any directory made, moved or removed anywhere? */
 bool hub_heard_of_directories(Hub *hub);
