@@ -59,6 +59,45 @@ describe("follow", function()
       assert.same({ "new/", "new/f", "new/up", "z" }, known(watcher))
    end)
 
+   it("takes back what was known below a directory that has become its own ancestor", function()
+      local base = helper.folder()
+      helper.write(base .. "/o/s/f", "x")
+      helper.mkdir(base .. "/t/x")
+      helper.symlink(base .. "/o/s", base .. "/t/j")
+      helper.symlink(base .. "/o", base .. "/t/x/l")
+      local watcher <close> = follow(base .. "/t")
+      assert.same({ "j/", "j/f", "x/", "x/l/", "x/l/s/", "x/l/s/f" }, known(watcher))
+      helper.rename(base .. "/t/x", base .. "/o/s/x")
+      assert.same({ "create j/x", "move x/l -> j/x/l", "delete j/x/l/s/f", "delete x" }, words(watcher, "plain"))
+      assert.same({ "j/", "j/f", "j/x/", "j/x/l/", "j/x/l/s/" }, known(watcher))
+   end)
+
+   it("looks again at the links of a directory that has moved: they may no longer lead above it", function()
+      local base = helper.folder()
+      helper.write(base .. "/p/q/f", "x")
+      helper.symlink(base .. "/p", base .. "/p/q/up")
+      local watcher <close> = assert(moonwatch.watch(base, { follow = true, interval = 3600 }))
+      helper.rename(base .. "/p/q", base .. "/q")
+      local told = {}
+      for i = 1, 2 do
+         local event = assert(watcher:get(10))
+         told[i] = event.op .. " " .. event.rel
+      end
+      assert.same({ "move q", "create q/up" }, told)
+      assert.same({ "p/", "q/", "q/f", "q/up/" }, known(watcher))
+   end)
+
+   it("enters a link in a directory that had another name before anybody could look", function()
+      local base = helper.folder()
+      helper.mkdir(base .. "/t/a")
+      helper.write(base .. "/o/f", "x")
+      local watcher <close> = assert(moonwatch.watch(base .. "/t", { follow = true, interval = 3600 }))
+      helper.symlink(base .. "/o", base .. "/t/a/l")
+      helper.rename(base .. "/t/a", base .. "/t/b")
+      assert.same({ "move a -> b", "create* b/l", "create* b/l/f", "close_write* b/l/f" }, words(watcher))
+      assert.same({ "b/", "b/l/", "b/l/f" }, known(watcher))
+   end)
+
    it("looks at what an exchange has brought, on every path that leads there", function()
       local base = helper.folder()
       helper.mkdir(base .. "/t/b")
@@ -233,9 +272,11 @@ describe("follow", function()
          local log = {}
          local watcher <close> = follow(folder)
          for _ = 1, 40 do
-            local choice = random(2) == 1 and random(2) or random(#work)
-            work[choice]()
-            log[#log + 1] = choice
+            for _ = 1, random(3) do
+               local choice = random(2) == 1 and random(2) or random(#work)
+               work[choice]()
+               log[#log + 1] = choice
+            end
             words(watcher)
             assert.same({}, differences(watcher, folder), ("seed %d, step %d"):format(seed, #log))
          end

@@ -325,13 +325,15 @@ static void apply_content(Tree *tree, Dir *dir, const Record *record)
 	tell_elsewhere(tree, dir, record);
 }
 
-/* Whether a link leads to a directory that is entered, or a single file to another place, is for the listing to say. */
+/* Whether a link leads to a directory that is entered, or a single file to another place, is for the listing to say; also
+ * where nobody can say here whether it is a link. */
 static bool may_be_followed(Tree *tree, Dir *dir, const Record *record)
 {
 	bool follows = tree->options.follow || dir_is_single(dir);
 	if (!follows || is_dir_record(record) || !(record->mask & (NOTIFY_CREATE | NOTIFY_MOVED_TO)))
 		return false;
-	return look_at(tree, dir, record->name, record->name_length).type == TYPE_LINK;
+	FileInfo info;
+	return look(tree, dir, record->name, record->name_length, &info) < 0 || info.type == TYPE_LINK;
 }
 
 static void apply(Tree *tree, Dir *dir, const Record *record)
