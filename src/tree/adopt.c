@@ -57,7 +57,7 @@ static bool is_doubted(const Dir *dir)
 }
 
 /* Where the directory cannot be looked at any more, all that is doubted counts as lost; what is there is found again. */
-static void tell_children_lost(Tree *tree, Dir *dir)
+void adopt_tell_lost(Tree *tree, Dir *dir)
 {
 	const Told like = {.synthetic = true};
 	ChildCursor cursor;
@@ -70,7 +70,7 @@ static void tell_all_lost(Tree *tree, Dir *top)
 {
 	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
 		if (is_doubted(dir))
-			tell_children_lost(tree, dir);
+			adopt_tell_lost(tree, dir);
 	}
 }
 

@@ -13,5 +13,7 @@ bool adopt_tells(const Tree *tree, const Dir *dir);
  * listing: then *unsure is set. */
 Node *adopt_found(
 	Tree *tree, Dir *parent, int parent_fd, const DirEntry *entry, const Told *like, bool *unsure);
+/* All that is known in the directory is told as deleted. */
+void adopt_tell_lost(Tree *tree, Dir *dir);
 
 #endif

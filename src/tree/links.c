@@ -104,6 +104,9 @@ void links_moved(Tree *tree, Node *node)
 	if (!tree->options.follow || !node_is_dir(node))
 		return;
 	Dir *top = dir_of(node);
-	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
 		enter_again(tree, dir);
+		if (dir->holds_links) /* they may lead to what holds them by now, or no longer */
+			tree_scan_later(tree, dir, 0);
+	}
 }

@@ -401,6 +401,13 @@ static bool is_shortage(int error)
 	return error == -ENOMEM || error == -EMFILE || error == -ENFILE || error == -EINTR;
 }
 
+/* It is not to be entered, and may have come here with what was known below it. */
+static void leave(Tree *tree, Dir *dir)
+{
+	adopt_tell_lost(tree, dir);
+	tree_prune(tree, dir, true);
+}
+
 static void scan_failed(Tree *tree, Dir *dir, int error)
 {
 	if (error == -EAGAIN) {
@@ -411,7 +418,7 @@ static void scan_failed(Tree *tree, Dir *dir, int error)
 		if (is_refused(error))
 			watching_refused(tree, dir, error);
 		else if (error == -EXDEV)
-			tree_prune(tree, dir, true);
+			leave(tree, dir);
 		else if (is_shortage(error))
 			tree_retry(tree, dir);
 		else
