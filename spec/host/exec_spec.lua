@@ -197,7 +197,7 @@ describe("moonwatch exec", function()
 
    it("ends at once at a second signal, and leaves no command behind", function()
       local dir = helper.folder()
-      local program = start(dir, "--start", "--grace", "60", ".", "--", "sh", "-c", "trap '' TERM; echo $$; exec sleep 60")
+      local program = start(dir, "--start", "--grace", "60", ".", "--", "sh", "-c", helper.STUBBORN)
       program:end_by_second_signal()
    end)
 

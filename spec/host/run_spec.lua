@@ -138,8 +138,8 @@ rule "r" { watch = ".", run = { "true" } }
    end)
 
    it("ends at once at a second signal, with 128 + n, and leaves no command behind", function()
-      local dir = script [[rule "r" { watch = ".", start = true, grace = 60,
-         run = { "sh", "-c", "trap '' TERM; echo $$; exec sleep 60" } }]]
+      local dir = script(('rule "r" { watch = ".", start = true, grace = 60, run = { "sh", "-c", %q } }'):format(
+         helper.STUBBORN))
       start(dir, "rules.lua"):end_by_second_signal()
    end)
 

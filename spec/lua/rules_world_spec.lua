@@ -182,7 +182,7 @@ describe("rules on a real tree", function()
    it("restart: the whole group of the old run is gone before the new one begins", function()
       with_rules(function(set, dir)
          set:declare("r", { watch = dir .. "/in", settle = 0.01, busy = "restart", grace = 2,
-            run = { "sh", "-c", 'echo begin >>"$0"; trap "echo end >>$0; exit" TERM; sleep 60 & wait', dir .. "/out" } })
+            run = { "sh", "-c", 'trap "echo end >>$0; exit" TERM; echo begin >>"$0"; sleep 60 & wait', dir .. "/out" } })
          started(set)
          for i = 1, 3 do
             helper.write(dir .. "/in/a", tostring(i))

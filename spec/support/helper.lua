@@ -390,10 +390,14 @@ function Program:signal(name)
    os.execute(("kill -s %s %d 2>/dev/null"):format(name, self.pid))
 end
 
--- A host whose command tells its number and does not listen to TERM: a second signal ends both at once.
+-- A command that tells its number, and that it was told to end, and does not.
+helper.STUBBORN = "trap 'echo told' TERM; echo $$; while :; do sleep 0.05; done"
+
+-- A host that runs it: a second signal ends both at once.
 function Program:end_by_second_signal()
    local command = self:wait_for "(%d+)\n"
    self:signal "TERM"
+   self:wait_for "told" -- else both signals may come at once
    helper.eventually(function()
       self:signal "INT"
       return not self:running()
