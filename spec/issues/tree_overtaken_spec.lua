@@ -5,6 +5,7 @@
 -- content had changed.
 
 local helper = require "support.helper"
+local moonwatch = require "moonwatch"
 
 local RENAMES = {
    within = "os.rename(R .. '/a/file', R .. '/a/other')",
@@ -54,4 +55,43 @@ describe("a file that is written while it is renamed", function()
          end)
       end
    end
+end)
+
+describe("a file that was renamed", function()
+   helper.leaves_nothing()
+
+   -- What was listed at that moment did not know it.
+   it("is not told to have changed by what has come to its old name since, and gone again", function()
+      local folder = helper.folder()
+      for i = 1, 8 do helper.write(folder .. "/old" .. i, "") end
+      local watcher <close> = assert(moonwatch.watch(folder))
+      assert(watcher:ready(20))
+      for i = 1, 8 do helper.rename(folder .. "/old" .. i, folder .. "/kept" .. i) end
+      local renamed = 0
+      assert(watcher:sync(20))
+      for event in watcher:each(0) do renamed = renamed + (event.op == "move" and 1 or 0) end
+      assert.equal(8, renamed)
+      helper.start { helper.interpreter, helper.program(([[
+         repeat
+            for i = 1, 8 do
+               local path = %q .. "/old" .. i
+               local file = io.open(path, "w")
+               if not file then os.exit() end -- the folder has gone
+               file:write "x"
+               file:close()
+               os.remove(path)
+            end
+         until false
+      ]]):format(folder)) }
+      local others = 0
+      helper.eventually(function()
+         watcher:rescan()
+         assert(watcher:sync(20))
+         for event in watcher:each(0) do
+            assert.not_matches("kept", event.rel)
+            others = others + 1
+         end
+         return others > 3000
+      end, 60)
+   end)
 end)

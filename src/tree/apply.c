@@ -289,8 +289,8 @@ static void tell_elsewhere(Tree *tree, Dir *dir, const Record *record)
 	Hub *hub = tree->hub;
 	Dir *where = dir;
 	Told like = like_of(record);
-	Node *node =
-		overtaken_follow(&hub->overtaken, name_hash(record), is_dir_record(record), &where);
+	Node *node = overtaken_follow(
+		&hub->overtaken, name_hash(record), is_dir_record(record), &where, hub->now);
 	if (node != NULL)
 		tell_done(tree, where, node, &like);
 	else
@@ -458,13 +458,22 @@ static void apply_in_zone(Tree *tree, Dir *dir, const Record *given)
 	}
 }
 
-void tree_record(Tree *tree, Dir *dir, const Record *record)
+static void take_record(Tree *tree, Dir *dir, const Record *record)
 {
-	tree_wake(tree);
-	tree->stamp = tree->hub->stamp;
 	tree->fate = FATE_DROPPED;
 	apply_in_zone(tree, dir, record);
 	tree_count(tree, tree->fate);
+}
+
+void tree_record(Tree *tree, Dir *dir, const Record *record)
+{
+	const uint32_t others = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVED_TO;
+	Hub *hub = tree->hub;
+	tree_wake(tree);
+	tree->stamp = hub->stamp;
+	if ((record->mask & others) != 0 && overtaken_is_alert(&hub->overtaken, hub->now))
+		overtaken_end(&hub->overtaken, dir, name_hash(record), hub->now);
+	take_record(tree, dir, record);
 }
 
 /* --- renames -------------------------------------------------------------------------------------------------------------- */
@@ -658,7 +667,7 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 	tree_wake(tree);
 	tree->stamp = tree->hub->stamp;
 	overtaken_note(&tree->hub->overtaken, from_dir, name_hash(&pair->from), to_dir, pair->to.name,
-		pair->to.name_length);
+		pair->to.name_length, tree->hub->now);
 	if (tree->skips && tree->skip_cookie == pair->from.cookie) {
 		tree_count(tree, FATE_MERGED);
 		tree_count(tree, FATE_MERGED);
@@ -681,10 +690,10 @@ void tree_rename(Tree *tree, Dir *from_dir, Dir *to_dir, const Pair *pair)
 		mend(tree, to_dir);
 	}
 	note_last(tree, from_dir, to_dir, pair);
-	tree_record(tree, from_dir, &pair->from);
+	take_record(tree, from_dir, &pair->from);
 	if (hub_is_claim(
 			tree->hub, pair->to.wd, &to_dir->claim)) /* it may have gone with what was moved out */
-		tree_record(tree, to_dir, &pair->to);
+		take_record(tree, to_dir, &pair->to);
 }
 
 /* --- lost watches ---------------------------------------------------------------------------------------------------- */

@@ -271,6 +271,7 @@ static void overflow(Hub *hub)
 {
 	hub->overflows++;
 	hub->records++;
+	overtaken_end_all(&hub->overtaken);
 	hub->unclaimed += list_empty(&hub->trees);
 	for (List *link = hub->trees.next; link != &hub->trees; link = link->next) {
 		Tree *tree = list_item(link, Tree, link);
