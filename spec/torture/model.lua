@@ -236,7 +236,8 @@ function Model:settle(snapshot)
    self.overflows = 0
    self:each(function(rel, node)
       local entry = snapshot[rel]
-      node.content, node.inode, node.mode = entry.content, entry.inode, entry.mode
+      node.whole = node.closed or not node.created and node.whole ~= false or false
+      node.content, node.inode, node.mode, node.changed = entry.content, entry.inode, entry.mode, entry.changed
       node.created, node.told, node.closed, node.attrib = nil, nil, nil, nil
       node.seen, node.seen_inode = nil, nil
    end)

@@ -2,11 +2,12 @@
 --
 -- oracles.lua - the judges. Each takes what the watcher said and what is so, and returns nil, or what is wrong.
 --
---   replay   the events, applied in order, give the disk        (here: the model is the disk)
---   entries  what the watcher says it knows is the disk
---   lie      no event carries a path that never existed
---   content  every file whose content changed was told
---   leak     the kernel watches are exactly those that should be
+--   replay     the events, applied in order, give the disk        (here: the model is the disk)
+--   entries    what the watcher says it knows is the disk
+--   lie        no event carries a path that never existed
+--   content    every file whose content changed was told
+--   unchanged  no file to which nothing happened was told to have changed
+--   leak       the kernel watches are exactly those that should be
 
 local probe = require "torture_probe"
 
@@ -101,6 +102,20 @@ function oracles.content(model, snapshot, rules)
       if not wrong and entry and entry.type == "file" then
          local why = untold(node, entry, rules)
          if why then wrong = { ("%q: %s"):format(rel, why), rel } end
+      end
+   end)
+   if wrong then return wrong[1], wrong[2] end
+end
+
+--- No file to which nothing happened since the last quiet point was told to have changed; but one of which no close was
+-- told before may have had a writer until now.
+function oracles.unchanged(model, snapshot)
+   local wrong
+   model:each(function(rel, node)
+      local entry = snapshot[rel]
+      local same = entry and entry.type == "file" and node.inode == entry.inode and node.changed == entry.changed
+      if not wrong and same and node.told and node.whole and not node.created then
+         wrong = { ("%q: nothing happened to it, and its content was told"):format(rel), rel }
       end
    end)
    if wrong then return wrong[1], wrong[2] end

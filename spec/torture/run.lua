@@ -334,6 +334,7 @@ local function judge(self, snapshot)
          or self.restarted),
       other_names = function(inode) return self.history:has_other_names(inode) end,
    }))
+   verdict(self, "unchanged", oracles.unchanged(self.model, seen))
    if not self.is_other then
       verdict(self, "leak", oracles.leak(self.root, snapshot, leak_rules(self)))
       if config.shared then verdict(self, "share", others.apart(self)) end

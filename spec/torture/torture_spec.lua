@@ -262,6 +262,34 @@ describe("the oracle of content", function()
    end)
 end)
 
+describe("the oracle of what did not change", function()
+   helper.leaves_nothing()
+
+   -- One file `f` that was closed, or not, before the last quiet point; the events since; when it was changed then and now.
+   local function judge(closed, events, before, now)
+      local files = snapshot { f = "file" }
+      files.f.changed = before
+      local subject = Model.new(closed and files or {})
+      if not closed then assert(subject:apply(event("create", "f"))) end
+      subject:settle(files)
+      for _, step in ipairs(events) do assert(subject:apply(step)) end
+      files.f.changed = now
+      return (oracles.unchanged(subject, files))
+   end
+
+   it("is content where something happened, or may have", function()
+      assert.is_nil(judge(true, {}, 1, 1))
+      assert.is_nil(judge(true, { event("close_write", "f") }, 1, 2))
+      assert.is_nil(judge(false, { event("close_write", "f", { synthetic = true }) }, 1, 1))
+      assert.is_nil(judge(true, { event("attrib", "f") }, 1, 1))
+   end)
+
+   it("convicts where nothing did", function()
+      assert.equal('"f": nothing happened to it, and its content was told', judge(true, { event("close_write", "f") }, 1, 1))
+      assert.equal('"f": nothing happened to it, and its content was told', judge(true, { event("modify", "f") }, 1, 1))
+   end)
+end)
+
 describe("the model of net changes", function()
    helper.leaves_nothing()
 
