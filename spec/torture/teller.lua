@@ -105,11 +105,18 @@ local function follow(self)
    for op, a, b in self.log:read("a"):gmatch("([^\0]*)\0([^\0]*)\0([^\0]*)\0") do actions[op](self, a, b) end
 end
 
+local function tell_content(self)
+   for rel, entry in pairs(probe.snapshot(self.root)) do
+      if entry.type == "file" and self.changed[entry.inode] ~= entry.changed then
+         tell(self, "close_write", "R/" .. rel, entry)
+         self.changed[entry.inode] = entry.changed
+      end
+   end
+end
+
 function Teller:sync()
    follow(self)
-   for rel, entry in pairs(probe.snapshot(self.root)) do
-      if entry.type == "file" then tell(self, "close_write", "R/" .. rel, entry) end
-   end
+   tell_content(self)
    return true
 end
 
@@ -143,10 +150,11 @@ end
 
 local function watch(root)
    local log = root:match("/R$") and assert(io.open(root:sub(1, -2) .. "log.0", "rb"))
-   local self = setmetatable({ root = root, log = log, queue = {}, seq = 0, silent = true }, Teller)
+   local self = setmetatable({ root = root, log = log, queue = {}, changed = {}, seq = 0, silent = true }, Teller)
    self.top = { kids = {} }
    for _, name in ipairs { "R", "O", "E" } do self.top.kids[name] = { type = "directory", kids = {} } end
    follow(self)
+   tell_content(self)
    self.silent = false
    return self
 end
