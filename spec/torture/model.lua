@@ -11,6 +11,9 @@
 local Model = {}
 Model.__index = Model
 
+-- Nanoseconds: what changed in the same tick as it was told may have changed since (exactness, doc/exactness.md).
+local TICK <const> = 100000000
+
 local function new_node(type)
    return { type = type, kids = type == "directory" and {} or nil }
 end
@@ -40,6 +43,7 @@ local function new(snapshot, sparse)
       local parent, name = split(rel)
       local node = new_node(snapshot[rel].type)
       node.sure = node.type ~= "unknown"
+      node.whole = snapshot[rel].changed ~= nil -- what a watcher says it knows may have a writer
       self:folder(parent).kids[name] = node
    end
    return self
@@ -234,10 +238,13 @@ end
 --- At a quiet point: what the disk holds is what is known from now on.
 function Model:settle(snapshot)
    self.overflows = 0
+   local newest = 0
+   for _, entry in pairs(snapshot) do newest = math.max(newest, entry.changed or 0) end
    self:each(function(rel, node)
       local entry = snapshot[rel]
-      node.whole = node.closed or not node.created and node.whole ~= false or false
-      node.content, node.inode, node.mode, node.changed = entry.content, entry.inode, entry.mode, entry.changed
+      node.whole = node.closed or not node.created and node.whole
+      node.content, node.inode, node.mode = entry.content, entry.inode, entry.mode
+      node.changed = node.whole and entry.changed < newest - TICK and entry.changed
       node.created, node.told, node.closed, node.attrib = nil, nil, nil, nil
       node.seen, node.seen_inode = nil, nil
    end)

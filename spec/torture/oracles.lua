@@ -107,14 +107,14 @@ function oracles.content(model, snapshot, rules)
    if wrong then return wrong[1], wrong[2] end
 end
 
---- No file to which nothing happened since the last quiet point was told to have changed; but one of which no close was
--- told before may have had a writer until now.
+--- No file to which nothing happened since the last quiet point was told to have changed; but for those of which that may
+-- be so without a trace (model.lua).
 function oracles.unchanged(model, snapshot)
    local wrong
    model:each(function(rel, node)
       local entry = snapshot[rel]
       local same = entry and entry.type == "file" and node.inode == entry.inode and node.changed == entry.changed
-      if not wrong and same and node.told and node.whole and not node.created then
+      if not wrong and same and node.told and not node.created then
          wrong = { ("%q: nothing happened to it, and its content was told"):format(rel), rel }
       end
    end)

@@ -265,11 +265,14 @@ end)
 describe("the oracle of what did not change", function()
    helper.leaves_nothing()
 
-   -- One file `f` that was closed, or not, before the last quiet point; the events since; when it was changed then and now.
+   local OLD <const>, NEW <const> = 1, 1000000000 -- nanoseconds
+
+   -- One file `f` that was closed, or not, before the last quiet point; the events since; when it was changed, then and
+   -- now. Something else was changed at NEW.
    local function judge(closed, events, before, now)
-      local files = snapshot { f = "file" }
-      files.f.changed = before
-      local subject = Model.new(closed and files or {})
+      local files = snapshot { f = "file", other = "file" }
+      files.f.changed, files.other.changed = before, NEW
+      local subject = Model.new(closed and files or { other = files.other })
       if not closed then assert(subject:apply(event("create", "f"))) end
       subject:settle(files)
       for _, step in ipairs(events) do assert(subject:apply(step)) end
@@ -278,15 +281,17 @@ describe("the oracle of what did not change", function()
    end
 
    it("is content where something happened, or may have", function()
-      assert.is_nil(judge(true, {}, 1, 1))
-      assert.is_nil(judge(true, { event("close_write", "f") }, 1, 2))
-      assert.is_nil(judge(false, { event("close_write", "f", { synthetic = true }) }, 1, 1))
-      assert.is_nil(judge(true, { event("attrib", "f") }, 1, 1))
+      assert.is_nil(judge(true, {}, OLD, OLD))
+      assert.is_nil(judge(true, { event("close_write", "f") }, OLD, NEW))
+      assert.is_nil(judge(true, { event("close_write", "f") }, NEW, NEW))
+      assert.is_nil(judge(false, { event("close_write", "f", { synthetic = true }) }, OLD, OLD))
+      assert.is_nil(judge(true, { event("attrib", "f") }, OLD, OLD))
    end)
 
    it("convicts where nothing did", function()
-      assert.equal('"f": nothing happened to it, and its content was told', judge(true, { event("close_write", "f") }, 1, 1))
-      assert.equal('"f": nothing happened to it, and its content was told', judge(true, { event("modify", "f") }, 1, 1))
+      for _, op in ipairs { "close_write", "modify" } do
+         assert.equal('"f": nothing happened to it, and its content was told', judge(true, { event(op, "f") }, OLD, OLD))
+      end
    end)
 end)
 
