@@ -106,7 +106,8 @@ void links_moved(Tree *tree, Node *node)
 	Dir *top = dir_of(node);
 	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
 		enter_again(tree, dir);
-		if (dir->holds_links) /* they may lead to what holds them by now, or no longer */
+		/* Links may lead to what holds them by now, or no longer. */
+		if (dir->holds_links || links_is_loop(dir))
 			tree_scan_later(tree, dir, 0);
 	}
 }

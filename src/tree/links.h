@@ -20,7 +20,7 @@ void links_forget_all(Tree *tree);
 /* A directory in which a link leads elsewhere than the index has it is listed again. */
 void links_look(Tree *tree);
 
-/* Below a directory that has moved, what was not entered as its own ancestor may be entered now; links are looked at. */
+/* Below a directory that has moved: who may be its own ancestor by now, or no longer, is looked at. */
 void links_moved(Tree *tree, Node *node);
 
 #endif
