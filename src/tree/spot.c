@@ -14,20 +14,29 @@ static const char *below(const Root *root, const char *path, const char *absolut
 	return rel != NULL ? rel : path_below(path, root->prefix->bytes);
 }
 
-/* The innermost: the one below which least is left. */
+static bool is_better(const Root *root, const char *rel, const Spot *best)
+{
+	if (best->root == NULL || (root->top != NULL) != (best->root->top != NULL))
+		return best->root == NULL || root->top != NULL;
+	return strlen(rel) < strlen(best->rel);
+}
+
+/* The innermost that is there: the one below which least is left. What stands in the place of one that is gone is the
+ * outer one's. */
 static void find_root(const Tree *tree, const char *path, const char *absolute, Spot *spot)
 {
 	spot->root = tree_find_root(tree, absolute);
 	if (spot->root != NULL) {
 		spot->rel = absolute + strlen(absolute);
-		return;
+		if (spot->root->top != NULL)
+			return;
 	}
 	for (size_t i = 0; i < tree->root_count; i++) {
 		Root *root = tree->roots[i];
 		const char *rel = below(root, path, absolute);
 		if (rel == NULL || (root->single && rel[0] != '\0'))
 			continue;
-		if (spot->root == NULL || strlen(rel) < strlen(spot->rel)) {
+		if (is_better(root, rel, spot)) {
 			spot->root = root;
 			spot->rel = rel;
 		}

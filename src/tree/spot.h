@@ -8,7 +8,7 @@
 #include "tree/tree.h"
 
 typedef struct Spot {
-	Root *root;      /* the innermost one at or above the path; NULL: none */
+	Root *root; /* the innermost one at or above the path that is there, else a gone one, or NULL */
 	const char *rel; /* below it, borrowed from the path; "" for the root itself */
 	Dir *dir;   /* the deepest directory that is known on the way; NULL while the root is gone */
 	size_t at;  /* the part of rel behind that directory */
