@@ -350,6 +350,88 @@ timeout
 ]]))
    end)
 
+   -- The table has the path of now; the index learns of the rename later.
+   it("are found in what was renamed in the same moment, and when their folder was renamed before they went", function()
+      assert.equal([[
+move a -> c/, *delete c/m/, *create c/m/, *create c/m/f, *close_write c/m/f
+create c/m/g, close_write c/m/g
+checked
+move c -> e/
+*delete e/b/, *create e/b/
+create e/b/g, close_write e/b/g
+checked
+]], inside(namespace(10000, { "--mount" }), [[
+   local s = scene.new()
+   helper.mkdir(s.R .. "/a/m")
+   helper.mkdir(s.R .. "/a/b")
+   helper.write(s.O .. "/d/f", "x")
+   assert(os.execute(("mount --bind %s/d %s/a/b"):format(s.O, s.R)))
+   s:watch()
+   helper.rename(s.R .. "/a", s.R .. "/c")
+   assert(os.execute("mount -t tmpfs none " .. s.R .. "/c/m"))
+   helper.write(s.R .. "/c/m/f", "x")
+   show(s:events())
+   helper.write(s.R .. "/c/m/g", "x")
+   show(s:events())
+   s:check()
+   print "checked"
+   helper.rename(s.R .. "/c", s.R .. "/e")
+   show(s:events())
+   assert(os.execute(("umount %s/e/b"):format(s.R)))
+   show(s:events())
+   helper.write(s.R .. "/e/b/g", "x")
+   show(s:events())
+   s:check()
+   print "checked"
+   s.watcher:close()
+   assert(os.execute(("umount %s/e/m"):format(s.R)))
+]]))
+   end)
+
+   it("that were borders are none once they are gone, wherever the folder is by then", function()
+      assert.equal([[
+move m -> d/n/, *delete d/n/, *create d/n/, *create d/n/f, *close_write d/n/f
+create d/n/g, close_write d/n/g
+checked
+]], inside(namespace(10000, { "--mount" }), [[
+   local s = scene.new()
+   helper.write(s.R .. "/m/f", "x")
+   helper.mkdir(s.R .. "/d")
+   assert(os.execute("mount -t tmpfs none " .. s.R .. "/m"))
+   s:watch { one_filesystem = true }
+   assert(os.execute("umount " .. s.R .. "/m"))
+   helper.rename(s.R .. "/m", s.R .. "/d/n")
+   show(s:events())
+   helper.write(s.R .. "/d/n/g", "x")
+   show(s:events())
+   s:check()
+   print "checked"
+   s.watcher:close()
+]]))
+   end)
+
+   -- One watch stands for both paths, of which one leads elsewhere by now.
+   it("hide what is done below them by another path", function()
+      assert.equal([[
+*delete d/, *create d/
+checked
+]], inside(namespace(10000, { "--mount" }), [[
+   local s = scene.new()
+   helper.mkdir(s.R .. "/d/e")
+   helper.mkdir(s.O .. "/d")
+   s:watch()
+   assert(os.execute(("mount --bind %s/d %s/d"):format(s.R, s.O)))
+   assert(os.execute("mount -t tmpfs none " .. s.R .. "/d"))
+   helper.write(s.O .. "/d/f", "x")
+   helper.mkdir(s.O .. "/d/e/g")
+   show(s:events())
+   s:check()
+   print "checked"
+   s.watcher:close()
+   assert(os.execute(("umount %s/d; umount %s/d"):format(s.R, s.O)))
+]]))
+   end)
+
    it("are borders where that is asked for", function()
       assert.equal([[
 m directory

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/inotify.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -581,6 +582,29 @@ static int probe_occupy(lua_State *L)
 	return 1;
 }
 
+/* mount(target [, source [, "move"]]): a tmpfs, or the source there too, or the mount that is at the source. */
+static int probe_mount(lua_State *L)
+{
+	const char *target = luaL_checkstring(L, 1), *source = luaL_optstring(L, 2, NULL);
+	unsigned long flags = !source ? 0 : lua_isnoneornil(L, 3) ? MS_BIND : MS_MOVE;
+
+	if (mount(source ? source : "none", target, "tmpfs", flags, NULL) < 0)
+		return refuse(L, target);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* unmount(target [, lazily]) */
+static int probe_unmount(lua_State *L)
+{
+	int flags = UMOUNT_NOFOLLOW | (lua_toboolean(L, 2) ? MNT_DETACH : 0);
+
+	if (umount2(luaL_checkstring(L, 1), flags) < 0)
+		return refuse(L, lua_tostring(L, 1));
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
 	{"snapshot", probe_snapshot},
 	{"stat", probe_stat},
@@ -613,6 +637,8 @@ static const luaL_Reg functions[] = {
 	{"fill", probe_fill},
 	{"noise", probe_noise},
 	{"occupy", probe_occupy},
+	{"mount", probe_mount},
+	{"unmount", probe_unmount},
 	{NULL, NULL},
 };
 

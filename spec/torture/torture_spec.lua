@@ -555,5 +555,12 @@ if pcall(function() return moonwatch.watch end) then
                table.concat(failure.recent, "\n")))
          end)
       end
+
+      it("is exact with mounts that come and go", function()
+         local result = helper.run({ "unshare", "--user", "--map-root-user", "--mount", helper.interpreter,
+            "spec/torture/mounts.lua", "--seeds", "1-20" }, { env = { BUILD = helper.build } })
+         if result.err:find "unshare" then return pending("no mounts here: " .. result.err) end
+         assert.equal("20 seeds, 0 failed\n", result.out .. result.err)
+      end)
    end)
 end

@@ -369,6 +369,16 @@ void loop_io_stop(LoopIo *io)
 		ev_io_stop(loop->ev, &loop->io);
 }
 
+bool loop_io_is_due(const LoopIo *io)
+{
+	const Loop *loop = io->loop;
+	for (int i = loop != NULL ? loop->batch_at : 0; loop != NULL && i < loop->batch_end; i++) {
+		if (loop->batch[i].data.ptr == io)
+			return true;
+	}
+	return false;
+}
+
 /* --- timers and jobs ------------------------------------------------------------------------------------------ */
 
 int loop_timer_start(Loop *loop, LoopTimer *timer, double at)

@@ -56,6 +56,7 @@ double loop_now(void); /* CLOCK_MONOTONIC in seconds, read afresh */
 int loop_io_start(
 	Loop *loop, LoopIo *io, int fd, uint32_t events); /* 0 or -errno; again: changes the events */
 void loop_io_stop(LoopIo *io);                        /* before the descriptor is closed */
+bool loop_io_is_due(const LoopIo *io); /* found ready in this turn, and not called yet */
 int loop_timer_start(Loop *loop, LoopTimer *timer, double at); /* 0 or -ENOMEM; again: moves it */
 void loop_timer_stop(LoopTimer *timer);
 void loop_job_start(Loop *loop, LoopJob *job);

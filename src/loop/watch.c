@@ -29,6 +29,7 @@ struct Shared {
 	double latency;  /* the least of the watches' */
 	double woken;    /* when records were last read because they were there */
 	Mounts *mounts;  /* NULL: there is no mount table to be had */
+	bool stirred;    /* it may have changed since it was read */
 	LoopIo mounts_io;
 	LoopTimer timer;
 	LoopJob job;
@@ -158,6 +159,65 @@ static void repair(Shared *shared)
 	}
 }
 
+/* --- mounts ------------------------------------------------------------------------------------------------------------ */
+
+static void remounted(void *owner, const char *path)
+{
+	Shared *shared = owner;
+	List *trees = &shared->hub->trees;
+	hub_forget_filesystems(shared->hub);
+	for (List *link = trees->next; link != trees; link = link->next)
+		tree_remounted(tree_of(link), path);
+}
+
+static void stir_mounts(Shared *shared)
+{
+	shared->stirred = shared->hub->remounted = true;
+}
+
+static void note_mounts(Shared *shared)
+{
+	if (shared->mounts != NULL && mounts_stirred(shared->mounts))
+		stir_mounts(shared);
+}
+
+static int compare_mounts(Shared *shared)
+{
+	List *trees = &shared->hub->trees;
+	int changes = mounts_compare(shared->mounts, remounted, shared);
+	for (List *link = trees->next; changes > 0 && link != trees; link = link->next)
+		tree_verify_mounts(tree_of(link));
+	return changes;
+}
+
+/* Before records are handed on that may be about what is hidden by now. */
+static void doubt_mounts(Shared *shared)
+{
+	List *trees = &shared->hub->trees;
+	bool doubts = shared->stirred && !hub_caught_up(shared->hub) && compare_mounts(shared) > 0;
+	for (List *link = trees->next; doubts && link != trees; link = link->next)
+		tree_check_roots(tree_of(link));
+	shared->stirred = false;
+}
+
+/* The paths in the table are those of now: they fit the index once all renames are handed on that came before. */
+static void settle_mounts(Shared *shared)
+{
+	List *trees = &shared->hub->trees;
+	if (!shared->hub->remounted || !hub_caught_up(shared->hub))
+		return;
+	int changes = compare_mounts(shared);
+	if (!hub_caught_up(shared->hub))
+		return;
+	shared->hub->remounted = false;
+	if (changes >= 0)
+		mounts_keep(shared->mounts);
+	for (List *link = trees->next; changes < 0 && link != trees; link = link->next)
+		tree_lack(tree_of(link));
+}
+
+/* --- the step itself ---------------------------------------------------------------------------------------------- */
+
 static void step(Shared *shared)
 {
 	double now = loop_now(), until = now + SLICE;
@@ -166,8 +226,11 @@ static void step(Shared *shared)
 		return;
 	shared->stepping = true;
 	tidy(shared);
+	doubt_mounts(shared);
 	do {
 		more = hub_step(shared->hub, now) > 0;
+		if (!more)
+			settle_mounts(shared);
 		more = (!more && work(shared, until)) || more || hub_is_behind(shared->hub);
 		now = loop_now();
 	} while (more && now < until);
@@ -245,6 +308,8 @@ static void on_readable(LoopIo *io, uint32_t events)
 	if (now < shared->woken + shared->latency && start_pacing(shared))
 		return;
 	shared->woken = now;
+	if (loop_io_is_due(&shared->mounts_io))
+		stir_mounts(shared);
 	run(shared);
 }
 
@@ -253,6 +318,7 @@ static void on_pace(LoopTimer *timer)
 	Shared *shared = list_item(timer, Shared, pacer);
 	uint64_t before = hub_read_position(shared->hub);
 	shared->woken = loop_now();
+	note_mounts(shared);
 	step(shared);
 	bool streams = hub_read_position(shared->hub) != before;
 	if (!streams || shared->latency == 0 || !start_pacing(shared))
@@ -270,23 +336,14 @@ static void set_latency(Shared *shared)
 	shared->latency = least > 0 ? least : 0;
 }
 
-/* --- mounts ------------------------------------------------------------------------------------------------------------ */
-
-static void remounted(void *owner, const char *path)
-{
-	Shared *shared = owner;
-	List *trees = &shared->hub->trees;
-	hub_forget_filesystems(shared->hub);
-	for (List *link = trees->next; link != trees; link = link->next)
-		tree_remounted(tree_of(link), path);
-}
+/* --- the mount table ------------------------------------------------------------------------------------------------- */
 
 static void on_mounts(LoopIo *io, uint32_t events)
 {
 	Shared *shared = list_item(io, Shared, mounts_io);
 	(void)events;
-	if (mounts_compare(shared->mounts, remounted, shared) > 0)
-		run(shared);
+	stir_mounts(shared);
+	run(shared);
 }
 
 /* Without the table mounts are found by the next look at the directory. */
@@ -300,12 +357,6 @@ static void follow_mounts(Shared *shared)
 		return;
 	mounts_close(shared->mounts);
 	shared->mounts = NULL;
-}
-
-static void look_at_mounts(Shared *shared)
-{
-	if (shared->mounts != NULL && mounts_stirred(shared->mounts))
-		mounts_compare(shared->mounts, remounted, shared);
 }
 
 static void on_deadline(LoopTimer *timer)
@@ -433,6 +484,8 @@ void watch_close(Watch *watch)
 
 void watch_look(Watch *watch)
 {
+	if (watch->tree->holds_mounts) /* else only what a mount elsewhere shows could be told of it */
+		note_mounts(watch->shared);
 	step(watch->shared);
 }
 
@@ -455,7 +508,7 @@ WatchMark watch_mark(Watch *watch)
 {
 	if (tree_polls(watch->tree))
 		tree_poll(watch->tree);
-	look_at_mounts(watch->shared);
+	note_mounts(watch->shared);
 	tree_verify_roots(watch->tree);
 	loop_job_start(watch->loop, &watch->shared->job);
 	watch_stir(watch);
@@ -487,7 +540,9 @@ void watch_share(Watch *watch)
 
 bool watch_reached(Watch *watch, WatchMark mark)
 {
-	bool reached = watch->shared->hub->done >= mark.position && tree_is_settled(watch->tree);
+	const Shared *shared = watch->shared;
+	bool reached = shared->hub->done >= mark.position && !shared->hub->remounted &&
+		tree_is_settled(watch->tree);
 	if (!reached)
 		watch_stir(watch);
 	return reached;

@@ -120,10 +120,14 @@ int dir_open_below(int parent_fd, const char *relative, size_t length, bool foll
 
 int dir_identify(int fd, Identity *identity)
 {
-	struct stat status;
-	if (fstat(fd, &status) < 0)
+	struct statx status;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_INO, &status) < 0)
 		return -errno;
-	*identity = (Identity){.dev = status.st_dev, .ino = status.st_ino};
+	*identity = (Identity){
+		.dev = makedev(status.stx_dev_major, status.stx_dev_minor),
+		.ino = status.stx_ino,
+		.mounted = (status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0,
+	};
 	return 0;
 }
 

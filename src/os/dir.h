@@ -17,6 +17,7 @@
 /* Who a file is, whatever its name: device and inode. */
 typedef struct Identity {
 	uint64_t dev, ino;
+	bool mounted; /* where the kernel says so: a mount begins here; no part of who it is */
 } Identity;
 
 static inline bool identity_equal(Identity a, Identity b)

@@ -27,7 +27,7 @@ typedef struct Table {
 
 struct Mounts {
 	int fd;
-	Table table;
+	Table kept, latest;
 };
 
 static void clear(Table *table)
@@ -155,7 +155,7 @@ int mounts_open(Mounts **out)
 	if (mounts == NULL)
 		return -ENOMEM;
 	mounts->fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	int error = mounts->fd < 0 ? -errno : read_table(mounts->fd, &mounts->table);
+	int error = mounts->fd < 0 ? -errno : read_table(mounts->fd, &mounts->kept);
 	if (error < 0) {
 		mounts_close(mounts);
 		return error;
@@ -170,7 +170,8 @@ void mounts_close(Mounts *mounts)
 		return;
 	if (mounts->fd >= 0)
 		close(mounts->fd);
-	clear(&mounts->table);
+	clear(&mounts->kept);
+	clear(&mounts->latest);
 	free(mounts);
 }
 
@@ -196,8 +197,14 @@ int mounts_compare(Mounts *mounts, MountsVisit *visit, void *owner)
 	int error = read_table(mounts->fd, &now);
 	if (error < 0)
 		return error;
-	int told = tell_differences(&mounts->table, &now, visit, owner);
-	clear(&mounts->table);
-	mounts->table = now;
-	return told;
+	clear(&mounts->latest);
+	mounts->latest = now;
+	return tell_differences(&mounts->kept, &mounts->latest, visit, owner);
+}
+
+void mounts_keep(Mounts *mounts)
+{
+	clear(&mounts->kept);
+	mounts->kept = mounts->latest;
+	mounts->latest = (Table){0};
 }

@@ -22,7 +22,8 @@ int mounts_fd(const Mounts *mounts);
 uint32_t mounts_events(void);
 /* Did the table change since it was last asked? One cheap system call. */
 bool mounts_stirred(const Mounts *mounts);
-/* Reads the table and tells each difference to the one before: how many, or a negative errno (ask again later). */
+/* Reads the table and tells each difference to the one that was kept: how many, or a negative errno (ask again later). */
 int mounts_compare(Mounts *mounts, MountsVisit *visit, void *owner);
+void mounts_keep(Mounts *mounts); /* the one that was read last */
 
 #endif

@@ -186,6 +186,7 @@ static Node *adopt_open(Tree *tree, Dir *parent, Dir *dir, int fd, const DirEntr
 	bool same = trail_prove(dir, fd) == 0 && is_what_was_listed(tree, dir, parent, entry);
 	if (same && tree_watch(tree, dir, fd) == 0)
 		twin = find_stale_twin(tree, dir, parent);
+	tree->holds_mounts |= dir->mounted;
 	if (same && twin == NULL)
 		return insert_dir(tree, parent, dir, like);
 	if (dir->claim.wd >= 0)

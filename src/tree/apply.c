@@ -108,7 +108,7 @@ static bool says_gone(const Record *record)
 static bool is_told_of(const Tree *tree, const Dir *dir)
 {
 	if (dir->rewatch)
-		return tree->polled == 0 && !recovery_lasts(tree);
+		return tree->polled == 0 && !recovery_lasts(tree) && !tree->hub->remounted;
 	return !dir->listed;
 }
 

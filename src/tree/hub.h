@@ -90,13 +90,15 @@ struct Hub {
 	struct {
 		char *bytes; /* heap */
 		size_t length, size;
-		int64_t stamp;    /* file clock before it was read */
-	} aside;              /* records read to make room in the kernel: they come behind the buffer */
-	size_t ends;          /* watches removed since then: each leaves a record */
-	uint64_t done;        /* position up to which records were handed on */
-	Seconds seconds;      /* where the second halves of renames are in the buffer */
-	Overtaken overtaken;  /* of all trees */
-	bool doubts;          /* some root may be elsewhere: what follows is not about its path */
+		int64_t stamp;   /* file clock before it was read */
+	} aside;             /* records read to make room in the kernel: they come behind the buffer */
+	size_t ends;         /* watches removed since then: each leaves a record */
+	uint64_t done;       /* position up to which records were handed on */
+	Seconds seconds;     /* where the second halves of renames are in the buffer */
+	Overtaken overtaken; /* of all trees */
+	bool
+		remounted; /* mounts may have changed since they were compared with all records handed on */
+	bool doubts;   /* some root may be elsewhere: what follows is not about its path */
 	double hold_until;    /* 0: nothing is held */
 	uint64_t hold_end;    /* position up to which records were there when the hold began */
 	uint64_t waited;      /* ... and have been waited with long enough */

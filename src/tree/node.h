@@ -74,6 +74,7 @@ struct Dir {
 	uint16_t unreadable : 1; /* told as unwatched */
 	uint16_t listed : 1;     /* its children are known */
 	uint16_t linked : 1;     /* reached through a symbolic link */
+	uint16_t mounted : 1;    /* another file system, or part of one, begins here */
 	uint16_t was_polled : 1; /* has a watch by now; `told` of its files are still signatures */
 	Text *path;              /* cached; valid while path_generation is the tree's */
 	uint32_t path_generation;

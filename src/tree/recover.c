@@ -16,7 +16,7 @@
 
 enum { STREAK_MOST = 3 };
 
-static void disbelieve(Dir *top)
+void recover_disbelieve(Dir *top)
 {
 	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
 		dir->rewatch = true;
@@ -53,7 +53,7 @@ void tree_overflow(Tree *tree)
 		tree->gap = tree->hub->drained;
 	for (size_t i = 0; i < tree->root_count; i++) {
 		if (tree->roots[i]->top != NULL)
-			disbelieve(tree->roots[i]->top);
+			recover_disbelieve(tree->roots[i]->top);
 	}
 	if (tree->root_count > 0)
 		tree_tell_root(tree, OP_OVERFLOW, tree->roots[0], 0);

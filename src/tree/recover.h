@@ -14,6 +14,8 @@ static inline bool recovery_lasts(const Tree *tree)
 {
 	return tree->recovery.running || tree->recovery.due_at != 0;
 }
+/* Until each has been watched and listed anew, records about this directory and all below it are dropped. */
+void recover_disbelieve(Dir *top);
 /* Nothing is left to scan; or the queue has overflowed again. Fine when none is running. */
 void recovery_ended(Tree *tree);
 

@@ -184,7 +184,7 @@ static void replace(Scan *scan, Node *node, const DirEntry *entry)
 
 static bool is_same_dir(const Scan *scan, const Dir *dir)
 {
-	Identity found = {0, 0};
+	Identity found = {0};
 	int fd = trail_open_child(scan->fd, dir);
 	if (fd < 0)
 		return fd != -ENOENT && fd != -ENOTDIR && fd != -ELOOP;
@@ -196,7 +196,8 @@ static bool is_same_dir(const Scan *scan, const Dir *dir)
 static void found_dir(Scan *scan, Node *node, const DirEntry *entry)
 {
 	Dir *dir = dir_of(node);
-	bool doubtful = node->ino != 0 && (node->ino != entry->ino || (dir->rewatch && !scan->deep));
+	bool rewatch = dir->rewatch && (!scan->deep || dir->pruned); /* else its own scan finds out */
+	bool doubtful = node->ino != 0 && (node->ino != entry->ino || rewatch);
 	if (doubtful && !is_same_dir(scan, dir)) {
 		if (!may_tell(scan))
 			return;

@@ -95,9 +95,11 @@ int trail_prove(Dir *dir, int fd)
 	if (dir->entry.ino == 0) {
 		dir->entry.ino = found.ino;
 		dir->dev = (uint32_t)found.dev;
-		return 0;
+	} else if (!identity_equal(found, trail_identity(dir))) {
+		return -ESTALE;
 	}
-	return identity_equal(found, trail_identity(dir)) ? 0 : -ESTALE;
+	dir->mounted = found.mounted;
+	return 0;
 }
 
 static bool is_proven(const Dir *dir, int fd)
@@ -198,6 +200,7 @@ int tree_open_dir(Tree *tree, Dir *dir)
 		close(fd);
 		return error;
 	}
+	tree->holds_mounts |= dir->mounted && dir->parent != NULL;
 	append(trail, dir, fd);
 	return fd;
 }

@@ -139,10 +139,11 @@ struct Tree {
 	/* Records up to here are held against the disk: what the first look lists has no position of its own, since
 	 * nothing is told of it. UINT64_MAX while it lasts. */
 	uint64_t unsure_until;
-	bool checks;  /* some root's way is to be walked */
-	bool starved; /* out of memory: something could not even be noted for later */
-	bool full;    /* no watch is to be had until the next poll */
-	bool ails;    /* a directory cannot be read, which may pass: it is tried at the next poll */
+	bool checks;       /* some root's way is to be walked */
+	bool starved;      /* out of memory: something could not even be noted for later */
+	bool full;         /* no watch is to be had until the next poll */
+	bool holds_mounts; /* below a root, or held some when they were looked for last */
+	bool ails; /* a directory cannot be read, which may pass: it is tried at the next poll */
 	bool limit_reached, limit_told;
 	Dir **pending; /* stack of directories to scan */
 	size_t pending_count, pending_size;
@@ -287,6 +288,7 @@ void tree_drop_dead(
 	Tree *tree); /* frees directories that left the index while they stood in a list */
 /* One that is dead and has left a list: it is freed where it stands in no other. */
 void tree_free_dead(Tree *tree, Dir *dir);
+void tree_lack(Tree *tree);        /* out of memory: all is looked at again later */
 void tree_leave_trail(Tree *tree); /* its directories may have moved or gone */
 void tree_scan_later(Tree *tree, Dir *dir, unsigned how);
 /* Scans until nothing is pending or the time is over. True: there is more to do at once. */
@@ -311,6 +313,13 @@ Dir *tree_next_dir(const Dir *top, Dir *dir);
 /* A directory that a record has named: a create. It is opened, watched and listed later. */
 Node *tree_create_dir(Tree *tree, Dir *parent, const char *name, size_t length, const Told *like);
 
+/* --- mounts (remount.c) --------------------------------------------------------------------------------------------- */
+
+/* A mount came or went at this path, which has no link in it. */
+void tree_remounted(Tree *tree, const char *path);
+/* The path at which one went may be an old one: whatever is a mount in the index is looked for at its place. */
+void tree_verify_mounts(Tree *tree);
+
 /* --- ways (way.c) --------------------------------------------------------------------------------------------------- */
 
 int way_start(Root *root);  /* first walk; the top is made where it is there */
@@ -321,8 +330,6 @@ void way_lose(
 void tree_verify_roots(Tree *tree);
 void tree_verify_empty(Tree *tree); /* when it is time */
 void way_drop(Root *root);
-/* A mount came or went at this path, which has no link in it. */
-void tree_remounted(Tree *tree, const char *path);
 /* A record says that the way may lead elsewhere: it is walked before the next record is believed. */
 void way_doubt(Root *root);
 Tree *way_record(Claim *claim, const Record *record); /* whose it is */

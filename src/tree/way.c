@@ -545,54 +545,6 @@ void way_check(Root *root)
 		root->unsure = true;
 }
 
-/* The rest of `path` below the directory that the descriptor stands for; NULL where it is not below it. */
-static const char *path_below(int fd, const char *path)
-{
-	char link[64], top[PATH_MAX];
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	ssize_t length = readlink(link, top, sizeof top);
-	if (length <= 0 || length == sizeof top)
-		return NULL;
-	size_t head = top[length - 1] == '/' ? (size_t)length - 1 : (size_t)length;
-	return strncmp(path, top, head) == 0 && path[head] == '/' ? path + head + 1 : NULL;
-}
-
-/* What has that path in the index is no longer what it was; nothing where it is not known. A directory mounted over itself
- * is the same, but what was mounted below it is hidden, or seen again. */
-static void disbelieve_path(Tree *tree, Dir *dir, const char *rest)
-{
-	for (;;) {
-		size_t length = strcspn(rest, "/");
-		Node *node = children_find(dir, rest, length);
-		if (node == NULL || (rest[length] != '\0' && !node_is_dir(node)))
-			return;
-		if (rest[length] == '\0') {
-			if (node_is_dir(node))
-				tree_scan_later(tree, dir_of(node), SCAN_DEEP | SCAN_REWATCH);
-			else
-				node->ino = 1; /* surely another */
-			tree_scan_later(tree, dir, 0);
-			return;
-		}
-		dir = dir_of(node);
-		rest += length + 1;
-	}
-}
-
-void tree_remounted(Tree *tree, const char *path)
-{
-	for (size_t i = 0; i < tree->root_count; i++) {
-		Root *root = tree->roots[i];
-		int fd = root->top != NULL && !root->single ? tree_open_dir(tree, root->top) : -1;
-		const char *rest = fd >= 0 ? path_below(fd, path) : NULL;
-		if (rest != NULL && *rest != '\0')
-			disbelieve_path(tree, root->top, rest);
-		else
-			tree_doubt_root(root);
-	}
-	tree_close_trail(tree);
-}
-
 /* A removed directory's watch says so when its last user has left it: a shell may stay in it for hours. */
 static bool is_at_its_path(const Root *root)
 {

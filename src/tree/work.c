@@ -36,6 +36,12 @@ static void put_behind(Tree *tree, Dir *dir)
 	tree->pending[at] = dir;
 }
 
+void tree_lack(Tree *tree)
+{
+	tree_wake(tree);
+	tree->starved = true;
+}
+
 void tree_scan_later(Tree *tree, Dir *dir, unsigned how)
 {
 	if (dir->pruned || dir->dead)
