@@ -432,6 +432,28 @@ checked
 ]]))
    end)
 
+   -- It was looked at again and again, and `sync` never came back.
+   it("of a directory that was removed meanwhile are empty", function()
+      assert.equal([[
+delete m/f
+create g, close_write g
+]], inside(namespace(10000, { "--mount" }), [[
+   local s = scene.new()
+   helper.write(s.O .. "/d/f", "x")
+   helper.mkdir(s.R .. "/m")
+   assert(os.execute(("mount --bind %s/d %s/m"):format(s.O, s.R)))
+   s:watch()
+   helper.remove(s.O .. "/d")
+   show(s:events())
+   assert(s.watcher:rescan())
+   helper.write(s.R .. "/g", "x")
+   show(s:events())
+   s:check()
+   s.watcher:close()
+   assert(os.execute(("umount %s/m"):format(s.R)))
+]]))
+   end)
+
    it("are borders where that is asked for", function()
       assert.equal([[
 m directory

@@ -201,8 +201,10 @@ int dir_list_read(DirListing *listing, int fd)
 			return error;
 		long more = syscall(
 			SYS_getdents64, fd, listing->bytes + listing->length, listing->size - listing->length);
-		if (more <= 0)
-			return more < 0 ? -errno : 0;
+		if (more < 0 && errno != ENOENT)
+			return -errno;
+		if (more <= 0) /* ENOENT: it was removed, and is still mounted somewhere, or open */
+			return 0;
 		listing->length += (size_t)more;
 	}
 }
