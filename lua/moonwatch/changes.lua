@@ -82,7 +82,7 @@ end
 function changes.changes(watcher, options)
    declare.check(fields, options or {}, "changes")
    watcher:_refuse "changes"
-   local filled = declare.fill(fields, options or {})
+   local filled = declare.fill(fields, declare.copy(options or {}))
    gather_events(watcher, gatherer_of(watcher, filled), 0)
    return function()
       return next_batch(watcher, filled, filled.timeout and core.now() + filled.timeout)

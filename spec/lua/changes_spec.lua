@@ -30,6 +30,14 @@ describe("watcher:changes", function()
       return result
    end
 
+   it("leaves the table of options as it is", function()
+      local watcher_here <close> = assert(moonwatch.watch(helper.folder()))
+      local options = { settle = 0.01, timeout = 0 }
+      watcher_here:changes(options)
+      assert.same({ settle = 0.01, timeout = 0 }, options)
+      helper.clean()
+   end)
+
    it("calls every kind of save one modify of the real name", function()
       local saves = {
          "for i in 1 2 3 4 5 6 7 8 9 10; do echo $i; done >f",
