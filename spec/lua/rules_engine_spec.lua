@@ -586,6 +586,31 @@ end }]]
       assert.equal("paused", world:rule("r"):status().state)
    end)
 
+   it("guard: pauses an each that makes of each name the next one", function()
+      for _, next_name in ipairs { "%s.gz", "deep/%s", "%s-small" } do
+         local world = load_script 'rule "r" { watch = "in", guard = { runs = 3 }, each = { "x", "{rel}", "{stem}" } }'
+         world:process("x", function(argv)
+            if #world.records < 50 then world:save("in/" .. next_name:format(next_name == "deep/%s" and argv[2] or argv[3])) end
+            return { seconds = 0.2 }
+         end)
+         world:save("in/a"):pass(60)
+         assert.equal(4, #world:runs())
+         assert.equal("paused", world:rule("r"):status().state)
+      end
+   end)
+
+   it("guard: files that arrive while others are at work are not taken for the rule's", function()
+      local world = load_script 'rule "r" { watch = "in", guard = { runs = 3 }, each = { "x", "{path}" } }'
+      world:process("x", function(argv)
+         world:save(argv[2] .. ".log"):remove(argv[2] .. ".log")
+         return { seconds = 1 }
+      end)
+      for i = 1, 60 do world:save(("in/upload-%d.csv"):format(i)):pass(0.3) end
+      world:pass(60)
+      assert.same({ 60, "idle" }, { #world:runs(), world:rule("r"):status().state })
+      assert.equal(nil, next(world.set:runtime("r").births))
+   end)
+
    it("guard: somebody who saves all the time is not taken for the rule", function()
       local world = load_script 'rule "r" { watch = "src", run = { "x" } }'
       world:process("x", { seconds = 1 })

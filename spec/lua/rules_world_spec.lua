@@ -509,17 +509,26 @@ describe("rules on a real tree", function()
             run = { "touch", dir .. "/in/own" } })
          set:declare("function", { watch = dir .. "/in", settle = 0, guard = { runs = 4, hold = 0.1 }, match = "fn*",
             run = function() helper.write(dir .. "/in/fn", "x") end })
+         set:declare("each", { watch = dir .. "/each", settle = 0, guard = { runs = 4, hold = 0.1 },
+            each = { "touch", "{path}" } })
+         set:declare("births", { watch = dir .. "/births", settle = 0, guard = { runs = 4, hold = 0.1 },
+            each = function(change) helper.write(change.path .. ".x", "x") end })
+         helper.mkdir(dir .. "/each")
+         helper.mkdir(dir .. "/births")
          started(set)
          helper.write(dir .. "/in/fn", "x")
          helper.write(dir .. "/in/own", "x")
-         helper.eventually(function() return #errors_in(lines) == 2 end)
+         helper.write(dir .. "/each/a", "x")
+         helper.write(dir .. "/births/a", "x")
+         helper.eventually(function() return #errors_in(lines) == 4 end)
          local function paused(name, path)
             return ("error %s: paused: it feeds itself through %s (name what it writes in `outputs`, or ignore it)")
                :format(name, path)
          end
          local found = errors_in(lines)
          table.sort(found)
-         assert.same({ paused("function", dir .. "/in/fn"), paused("process", dir .. "/in/own") }, found)
+         assert.same({ paused("births", dir .. "/births/a" .. (".x"):rep(5)), paused("each", dir .. "/each/a"),
+            paused("function", dir .. "/in/fn"), paused("process", dir .. "/in/own") }, found)
       end)
    end)
 

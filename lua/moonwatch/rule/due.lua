@@ -2,6 +2,8 @@
 --
 -- due.lua - the second stage: what has settled finds its item, and meets what runs (`busy`).
 
+local guard = require "moonwatch.rule.guard"
+
 local due = {}
 
 local ASK_AGAIN = 0.1 -- seconds until a run without a process is looked at again
@@ -112,6 +114,7 @@ end
 
 -- each: one settled change.
 function due:due_change(change, reason)
+   local born = guard.birth_of(self, change.path)
    if change.op == "move" then
       change = self:follow_move(change)
    end
@@ -119,7 +122,9 @@ function due:due_change(change, reason)
    if not change then
       return
    elseif self:wants(change) then
-      self:due_item(item or self:new_item(change.path), change, reason)
+      item = item or self:new_item(change.path)
+      item.born = born
+      self:due_item(item, change, reason)
    elseif change.op == "delete" and item then
       self:forget(item)
    end
@@ -127,7 +132,7 @@ end
 
 -- Most items come and go with one change: the fields are named so that the table has room for them at once.
 function due:new_item(path)
-   local item = { path = path, chain = 0, key = nil, changes = nil, queued = nil, reason = nil, run = nil }
+   local item = { path = path, chain = 0, key = nil, changes = nil, queued = nil, reason = nil, run = nil, born = nil }
    self.items[path] = item
    return item
 end

@@ -45,7 +45,7 @@ function gathering:feed_queued(watcher)
    end
    local count = watcher:_settle(self.gather, MOST_AT_ONCE)
    if count > 0 then
-      self.outside = self.outside or self.running == 0
+      self.outside = self.outside or (self.running == 0 and not self.spec.each)
       local timer = self.gather_timer
       if not timer or timer.is_late then
          self:arm_gather(self.engine:now())

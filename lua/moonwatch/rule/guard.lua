@@ -6,10 +6,27 @@
 -- it that a run ends only when what changed until then has been read). When it is longer than `runs`, the next run is
 -- held for a while. Somebody who really saves all the time saves in that while too: then the chain begins anew. Where
 -- nothing changes, it was the rule itself: it is paused, and the paths are named.
+--
+-- With `each` the run before is that of the same path, or of one whose stem is part of a name that came during it: who
+-- makes a.gz of a makes a.gz.gz of that.
+
+local template = require "moonwatch.rule.template"
 
 local guard = {}
 
 local SHOWN = 5 -- how many paths a message names
+
+-- The chain of a name that is new while a run is at work from whose name it seems to be made; nil where there is none.
+local function chain_of_birth(runtime, event)
+   local longest
+   for item in pairs(runtime.at_work) do
+      local stem = template.value("stem", item.run.changes[1])
+      if event.path ~= item.path and event.name and event.name:find(stem, 1, true) then
+         longest = math.max(longest or 0, item.chain)
+      end
+   end
+   return longest
+end
 
 -- An event comes in: is its item at work?
 function guard.note(runtime, event)
@@ -22,14 +39,27 @@ function guard.note(runtime, event)
       item.inside = true
    elseif item then
       item.outside = true
+   elseif event.op == "create" or event.op == "move" then
+      runtime.births[event.path] = chain_of_birth(runtime, event)
    end
+   if event.op == "delete" or event.op == "move" then
+      runtime.births[event.from or event.path] = nil
+   end
+end
+
+-- The chain with which a path was born, asked when its change has settled.
+function guard.birth_of(runtime, path)
+   local chain = runtime.births[path]
+   runtime.births[path] = nil
+   return chain
 end
 
 local function came_from_inside(runtime, item)
    local inside
    if runtime.spec.each then
-      inside = item.inside and not item.outside
-      item.inside, item.outside = nil, nil
+      inside = (item.inside or item.born) and not item.outside
+      item.chain = math.max(item.chain, item.born or 0)
+      item.inside, item.outside, item.born = nil, nil, nil
    else
       inside = not runtime.outside
       runtime.outside = nil

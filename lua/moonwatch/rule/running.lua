@@ -118,7 +118,7 @@ function running:launch(item, changes, reason, now)
       item = item, key = item.key, changes = changes, reason = reason, try = (item.tries or 0) + 1,
       started = now,
    }, self.run_metatable)
-   item.run = run
+   item.run, self.at_work[item] = run, true
    self.running = self.running + 1
    self.stats.runs = self.stats.runs + 1
    if not self.spec.service then
@@ -171,7 +171,7 @@ function running:finished(run, outcome, now)
 end
 
 function running:leave(run, now)
-   run.item.run, self.last_end = nil, now
+   run.item.run, self.at_work[run.item], self.last_end = nil, nil, now
    self.running = self.running - 1
    if not self.spec.service then
       self.engine.active = self.engine.active - 1

@@ -46,6 +46,8 @@ function runtime.new(engine, spec, rule)
       cooling = {},          -- key -> until when it is kept after a run
       queue = queue.new(),   -- items that want to run
       running = 0,
+      at_work = {},          -- the items that have a run
+      births = {},           -- path -> the chain of the run from which it seems to come (guard.lua)
       last_end = -math.huge, -- when a run ended last
       errors = 0,            -- script errors in a row
       stats = { runs = 0, failures = 0 },

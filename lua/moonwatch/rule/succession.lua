@@ -92,7 +92,7 @@ end
 
 local function take_run(new, old, item, run)
    run.runtime, run.item = new, item
-   item.run = run
+   item.run, new.at_work[item] = run, true
    new.locks[run.key] = item
    new.running, old.running = new.running + 1, old.running - 1
    if not old.spec.service then
