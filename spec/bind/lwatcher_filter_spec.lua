@@ -47,6 +47,20 @@ describe("filter", function()
          words(watcher, "sorted"))
    end)
 
+   it("is asked once about each new name, also where links are followed", function()
+      local folder, asked = helper.folder(), {}
+      helper.write(folder .. "/a/no/f", "x")
+      helper.write(folder .. "/a/yes/f", "x")
+      local watcher <close> = assert(moonwatch.watch(folder, { follow = true, filter = function(rel)
+         asked[#asked + 1] = rel
+         return not rel:find "no$"
+      end }))
+      helper.rename(folder .. "/a", folder .. "/b")
+      assert.same({ "move a -> b" }, words(watcher))
+      table.sort(asked)
+      assert.same({ "a", "a/no", "a/yes", "a/yes/f", "b", "b/no", "b/yes", "b/yes/f" }, asked)
+   end)
+
    it("keeps the entry and says so where it fails", function()
       local folder, told = helper.folder(), {}
       local before = moonwatch.on_error(function(message) told[#told + 1] = message end)

@@ -519,7 +519,7 @@ static void tell(void *owner, const Told *told)
 
 bool view_enters(View *view, Dir *parent, Node *node)
 {
-	return judge(view, parent, node, true);
+	return judge(view, parent, node, false);
 }
 
 static bool enters(void *owner, Dir *parent, Node *node)

@@ -94,8 +94,7 @@ void links_look(Tree *tree)
 static void enter_again(Tree *tree, Dir *dir)
 {
 	const TreeSink *sink = &tree->sink;
-	bool enters = sink->enter == NULL || sink->enter(sink->owner, dir->parent, &dir->entry);
-	if (dir->pruned && enters)
+	if (dir->pruned && (sink->enter == NULL || sink->enter(sink->owner, dir->parent, &dir->entry)))
 		tree_prune(tree, dir, false);
 }
 
