@@ -133,6 +133,7 @@ static Node *take_moved(
 	if (twin->rewatch)
 		tree_scan_later(tree, twin, SCAN_DEEP | SCAN_REWATCH | SCAN_COMPARE);
 	tree_scan_later(tree, old_parent, 0);
+	twin->linked = entry->linked;
 	return tree_move(tree, old_parent, &twin->entry, parent, entry->name, entry->name_length, like);
 }
 
