@@ -7,17 +7,11 @@ local helper = require "support.helper"
 local scene = require "support.scene"
 
 local PROLOGUE = [[
-   local moonwatch = require "moonwatch"
-   local helper = require "support.helper"
-   local scene = require "support.scene"
-   local watching = require "support.watching"
-   local probe = scene.probe
    local folder = helper.folder()
    helper.mkdir(folder .. "/sub")
    local watcher = assert(moonwatch.watch(folder))
    local inotify = assert(moonwatch.inotify())
    local watch = assert(inotify:add(folder, "create"))
-   local function show(lines) print(table.concat(lines, ", ")) end
 ]]
 
 describe("a forked child", function()
@@ -44,7 +38,6 @@ describe("a forked child", function()
    probe.wait(child)
    print(command:kill "TERM", command:wait(20).signal)
    watcher:close()
-   helper.clean()
 ]]):format(ending))
          assert.equal("0\ttrue\t2\ncreate sub/f, close_write sub/f\nlate\tlate\ntrue\tTERM\n", result.out .. result.err)
       end)
@@ -66,7 +59,6 @@ describe("a forked child", function()
    print(watcher:stats().watches, watch.active)
    watcher:close()
    inotify:close()
-   helper.clean()
 ]], WITH_CHILD)
       assert.equal("create sub/f, close_write sub/f\n1\tfalse\n", result.out .. result.err)
    end)

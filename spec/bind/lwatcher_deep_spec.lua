@@ -111,8 +111,6 @@ describe("a small stack", function()
       local dir = folder()
       within(dir, "d", 3000)
       local result = scene.elsewhere(([[
-         local helper = require "support.helper"
-         local moonwatch = require "moonwatch"
          local dir = %q
          local watcher = assert(moonwatch.watch(dir, { match = { "e/", "e/**" }, events = "create delete" }))
          local function count()

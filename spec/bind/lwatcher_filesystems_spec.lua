@@ -5,17 +5,9 @@
 local helper = require "support.helper"
 local scene = require "support.scene"
 
-local PROLOGUE = [[
-   local helper = require "support.helper"
-   local moonwatch = require "moonwatch"
-   local scene = require "support.scene"
-   local watching = require "support.watching"
-   local function show(lines) print(table.concat(lines, ", ")) end
-]]
-
 -- Runs the chunk where `base`/fuse shows what is in `base`/backing.
 local function with_fuse(base, chunk)
-   local result = scene.elsewhere(PROLOGUE .. ("local base = %q\n"):format(base) .. chunk,
+   local result = scene.elsewhere(("local base = %q\n"):format(base) .. chunk,
       { helper.build .. "/spec/bind/fuse_driver", base .. "/backing", base .. "/fuse" })
    if result.status == 77 then pending(result.err) end
    return result.out .. result.err
@@ -81,7 +73,7 @@ describe("an overlay", function()
    helper.leaves_nothing()
 
    it("is watched as any other, though what is written moves to another layer", function()
-      local result = scene.elsewhere(PROLOGUE .. [[
+      local out, why = scene.mounting [[
    local s = scene.new()
    for _, name in ipairs { "low", "up", "work" } do helper.mkdir(s.base .. "/" .. name) end
    helper.write(s.base .. "/low/d/e/f", "x")
@@ -103,15 +95,14 @@ describe("an overlay", function()
    s:check()
    s.watcher:close()
    assert(os.execute("umount " .. s.R))
-   helper.clean()
-]], { "unshare", "--user", "--map-root-user", "--mount" })
-      if result.status == 77 or result.err:find "unshare" then pending("no overlay here: " .. result.err) end
+]]
+      if not out then return pending(why) end
       assert.equal([[
 close_write d/e/f
 create d/new, close_write d/new, create d/e/new, close_write d/e/new
 move g -> d/e/g, delete d/e/f
 close_write d/e/g
-]], result.out .. result.err)
+]], out)
    end)
 end)
 
@@ -120,7 +111,7 @@ describe("a mount elsewhere", function()
 
    -- The way to each root is walked again, for it may lead over the mount.
    it("gives no watch back, and what leads to the root is watched as before", function()
-      local result = scene.elsewhere(PROLOGUE .. [[
+      local out, why = scene.mounting [[
    local base = helper.folder()
    for _, name in ipairs { "above/root", "other" } do helper.mkdir(base .. "/" .. name) end
    local watcher <close> = assert(moonwatch.watch(base .. "/above/root"))
@@ -138,9 +129,8 @@ describe("a mount elsewhere", function()
    helper.rename(base .. "/above", base .. "/moved")
    print(watcher:get(20).op)
    watcher:close()
-   helper.clean()
-]], { "unshare", "--user", "--map-root-user", "--mount" })
-      if result.status == 77 or result.err:find "unshare" then pending("no mounts here: " .. result.err) end
-      assert.equal("0\n0\n0\ngone\n", result.out .. result.err)
+]]
+      if not out then return pending(why) end
+      assert.equal("0\n0\n0\ngone\n", out)
    end)
 end)

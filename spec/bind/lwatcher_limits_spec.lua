@@ -8,15 +8,6 @@ local scene = require "support.scene"
 
 local probe = scene.probe
 
--- Begins a chunk that runs in another process.
-local PROLOGUE = [[
-   local helper = require "support.helper"
-   local moonwatch = require "moonwatch"
-   local scene = require "support.scene"
-   local probe = scene.probe
-   local function show(lines) print(table.concat(lines, ", ")) end
-]]
-
 -- A user namespace of its own, with so many watches at most; `more`: further namespaces.
 local function namespace(watches, more)
    local before = { "unshare", "--user", "--map-root-user" }
@@ -29,7 +20,7 @@ local function namespace(watches, more)
 end
 
 local function inside(before, chunk)
-   local result = scene.elsewhere(PROLOGUE .. chunk .. "\nhelper.clean()", before)
+   local result = scene.elsewhere(chunk, before)
    if result.err:find "unshare" then
       pending("no user namespaces here: " .. result.err)
    end

@@ -420,6 +420,8 @@ end)
 describe("several roots", function()
    helper.leaves_nothing()
 
+   local function with_root(event) return ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel) end
+
    it("are all or nothing, and the message names each that failed", function()
       local s = scene.new()
       local watcher, message, code = moonwatch.watch { s.R, s.O .. "/x", s.O .. "/y" }
@@ -433,9 +435,7 @@ describe("several roots", function()
       local watcher <close> = assert(moonwatch.watch({ s.R, s.O .. "/x" }, { missing = "wait" }))
       helper.write(s.R .. "/f", "x")
       helper.mkdir(s.O .. "/x")
-      assert.same({ "create R f", "close_write R f", "back x " }, scene.lines(watcher, function(event)
-         return ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel)
-      end))
+      assert.same({ "create R f", "close_write R f", "back x " }, scene.lines(watcher, with_root))
    end)
 
    it("make one move of what goes from one to the other", function()
@@ -463,20 +463,14 @@ describe("several roots", function()
       helper.append(s.R .. "/f", "y")
       helper.write(s.R .. "/in/g", "y")
       assert.same({ "close_write in f", "close_write R f", "create in g", "close_write in g" },
-         scene.lines(watcher, function(event)
-            return ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel)
-         end))
+         scene.lines(watcher, with_root))
    end)
 
    it("one inside the other: a file in the inner one's place belongs to the outer", function()
       local s = scene.new()
       helper.mkdir(s.R .. "/in")
       local watcher <close> = assert(moonwatch.watch { s.R, s.R .. "/in" })
-      local function lines()
-         return scene.lines(watcher, function(event)
-            return ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel)
-         end)
-      end
+      local function lines() return scene.lines(watcher, with_root) end
       helper.remove(s.R .. "/in")
       helper.write(s.R .. "/in", "x")
       local told = lines()
@@ -493,11 +487,7 @@ describe("several roots", function()
       local s = scene.new()
       helper.write(s.R .. "/in", "x")
       local watcher <close> = assert(moonwatch.watch { s.R, s.R .. "/in" })
-      local function lines()
-         return scene.lines(watcher, function(event)
-            return ("%s %s %s"):format(event.op, event.root:match "[^/]+$", event.rel)
-         end)
-      end
+      local function lines() return scene.lines(watcher, with_root) end
       helper.remove(s.R .. "/in")
       helper.write(s.R .. "/in/f", "x")
       assert.same({ "delete in in", "create R in", "create R in/f", "close_write R in/f" }, lines())

@@ -109,13 +109,30 @@ function scene.counts(lines)
    return counts
 end
 
+local PROLOGUE = [[
+   local helper = require "support.helper"
+   local moonwatch = require "moonwatch"
+   local scene = require "support.scene"
+   local watching = require "support.watching"
+   local probe = scene.probe
+   local function show(lines) print(table.concat(lines, ", ")) end
+]]
+
 --- Runs a chunk of Lua in another process, with the modules of the specs; `before` is a command line that is put in
 -- front (unshare, ...). Gives what helper.run gives.
 function scene.elsewhere(chunk, before)
    local argv = { table.unpack(before or {}) }
    argv[#argv + 1] = helper.interpreter
-   argv[#argv + 1] = helper.program(chunk)
+   argv[#argv + 1] = helper.program(PROLOGUE .. chunk .. "\nhelper.clean()")
    return helper.run(argv, { env = { BUILD = helper.build } })
+end
+
+--- The same where its mounts are nobody else's business: all that it has written, or nil and why it cannot be had. The
+-- chunk ends with 77 where it cannot mount.
+function scene.mounting(chunk)
+   local result = scene.elsewhere(chunk, { "unshare", "--user", "--map-root-user", "--mount" })
+   if result.status == 77 or result.err:find "unshare" then return nil, "no mounts here: " .. result.err end
+   return result.out .. result.err
 end
 
 return scene
