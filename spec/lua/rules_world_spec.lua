@@ -215,15 +215,21 @@ describe("rules on a real tree", function()
       end)
    end)
 
-   it("a root that is there for the first time is not said to be there again", function()
+   it("say that a root is there again only where it was gone", function()
       with_rules(function(set, dir, lines)
-         set:declare("r", { watch = dir .. "/later/file", missing = "wait", settle = 0.01, run = function() end })
+         set:declare("r", { watch = dir .. "/in/later", missing = "wait", settle = 0.01, run = function() end })
          started(set)
-         helper.mkdir(dir .. "/later")
-         helper.write(dir .. "/later/file", "x")
-         helper.eventually(function()
-            return table.concat(lines, "\n"):find("warn r: " .. dir .. "/later is there now", 1, true)
-         end)
+         local function told(line)
+            helper.eventually(function()
+               return table.concat(lines, "\n"):find(line:format(dir), 1, true)
+            end)
+         end
+         helper.write(dir .. "/in/later", "x")
+         told "info r: %s/in/later is watched now"
+         helper.rename(dir .. "/in", dir .. "/out")
+         told "warn r: %s/in is gone"
+         helper.rename(dir .. "/out", dir .. "/in")
+         told "warn r: %s/in is there again"
       end)
    end)
 

@@ -66,7 +66,7 @@ exit.tidy = declare.tidy
 
 --- A line on standard error; nothing can be done where that fails.
 function exit.say(format, ...)
-   io.stderr:write("moonwatch: ", format:format(...), "\n")
+   io.stderr:write("moonwatch: " .. format:format(...) .. "\n") -- at once: several programs may share it
 end
 
 local function handler(failure)

@@ -51,13 +51,16 @@ end
 local notices = {
    overflow = "%s: the kernel's queue overflowed; what differs is looked up",
    gone = "%s: %s is gone",
-   back = "%s: %s is there now",
+   back = "%s: %s is there again",
    unwatched = "%s: %s is not watched: %s",
 }
 
-local function notice(runtime, event)
-   local words = notices[event.op]
-   if words then
+local function notice(place, event)
+   local words, runtime = notices[event.op], place.runtime
+   if event.op == "back" and not place.gone[event.path] then -- a single file may be new in a folder that has always been
+      runtime.world.log.info("%s: %s is watched now", runtime.spec.name, event.root)
+   elseif words then
+      place.gone[event.path] = event.op == "gone" or nil
       runtime.world.log.warn(words, runtime.spec.name, event.path, tostring(event.reason))
    end
 end
@@ -83,7 +86,7 @@ local function read(place)
    for event in place.watcher:each() do
       local runtime = place.runtime
       if not runtime:feed(event) then
-         notice(runtime, event)
+         notice(place, event)
       end
       count = count + 1 + runtime:feed_queued(place.watcher)
       if count > MOST_EVENTS then
@@ -130,7 +133,7 @@ local function watch(moonwatch, self, runtime, is_muted)
       watcher:pause()
       self.muted[watcher] = true
    end
-   local place = { watcher = watcher, runtime = runtime, sleep = moonwatch.sleep, is_initial = options.initial }
+   local place = { watcher = watcher, runtime = runtime, sleep = moonwatch.sleep, is_initial = options.initial, gone = {} }
    runtime.finding = options.initial or nil
    runtime.watcher, runtime.place = watcher, place
    self.watchers[watcher] = place
