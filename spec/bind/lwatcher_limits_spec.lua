@@ -181,6 +181,8 @@ describe("an unreadable directory", function()
       end)
       s:watch()
       assert.same({ "unwatched shut/" }, s:events())
+      assert.is_false(s.watcher:covers(s.R .. "/shut/f"))
+      assert.equal("not watched: shut is not entered: it cannot be looked into", s.watcher:explain(s.R .. "/shut/f"))
       with_rights(function() helper.write(s.R .. "/open/f", "x") end)
       assert.same({ "create open/f", "close_write open/f" }, s:events())
       with_rights(function()
@@ -381,6 +383,7 @@ checked
 
    it("that were borders are none once they are gone, wherever the folder is by then", function()
       assert.equal([[
+false	not watched: m is not entered: it is on another file system
 move m -> d/n/, *delete d/n/, *create d/n/, *create d/n/f, *close_write d/n/f
 create d/n/g, close_write d/n/g
 checked
@@ -390,6 +393,7 @@ checked
    helper.mkdir(s.R .. "/d")
    assert(os.execute("mount -t tmpfs none " .. s.R .. "/m"))
    s:watch { one_filesystem = true }
+   print(s.watcher:covers(s.R .. "/m/f"), s.watcher:explain(s.R .. "/m/f"))
    assert(os.execute("umount " .. s.R .. "/m"))
    helper.rename(s.R .. "/m", s.R .. "/d/n")
    show(s:events())

@@ -208,6 +208,25 @@ describe("covers and explain", function()
       assert.is_false(watcher:covers(b))
    end)
 
+   it("know what is below links, files and directories that lie in themselves", function()
+      local folder = helper.folder()
+      helper.write(folder .. "/d/f", "x")
+      helper.symlink("d", folder .. "/l")
+      helper.symlink("../d", folder .. "/d/up")
+      local expected = {
+         ["l/f"] = { "not watched: l is not entered: it is a link that is not followed", "watched: no rule is against it" },
+         ["d/f/x"] = { "not watched: d/f is not entered: it is no directory" },
+         ["d/up/f"] = { "not watched: d/up is not entered: it is a link that is not followed" },
+      }
+      for i, options in ipairs { {}, { follow = true } } do
+         local watcher <close> = assert(moonwatch.watch(folder, options))
+         for rel, why in pairs(expected) do
+            assert.equal(why[i] or why[1], watcher:explain(folder .. "/" .. rel))
+            assert.equal(why[i] ~= nil and i == 2, watcher:covers(folder .. "/" .. rel))
+         end
+      end
+   end)
+
    it("say of a root that it is not there", function()
       local base = helper.folder()
       local watcher <close> = assert(moonwatch.watch(base .. "/a", { missing = "wait" }))

@@ -217,12 +217,19 @@ typedef struct Answer {
 	Verdict verdict;
 	size_t decided; /* length of the part of rel that the verdict is about */
 	bool isdir;
+	const Node
+		*barrier; /* no rule is against it, and nobody can go through it all the same; or NULL */
 } Answer;
 
 static bool is_dir_on_disk(const char *path)
 {
 	struct stat status;
 	return lstat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static bool is_barrier(const Node *node)
+{
+	return node != NULL && (!node_is_dir(node) || dir_of(node)->pruned || dir_of(node)->unreadable);
 }
 
 /* Down from the root, one component after the other, until one is not entered. */
@@ -241,7 +248,9 @@ static void ask_components(Watcher *watcher, Answer *answer)
 		size_t whole = (size_t)(rel + length - begin);
 		answer->verdict = border_ask(border, dir, begin, whole, isdir, node);
 		answer->decided = (size_t)(rel + length - answer->spot.rel);
-		if (last || !answer->verdict.entered)
+		if (!last && answer->verdict.entered && is_barrier(node))
+			answer->barrier = node;
+		if (last || !answer->verdict.entered || answer->barrier != NULL)
 			break;
 		rel += length + 1;
 		if (node != NULL && node_is_dir(node)) {
@@ -328,8 +337,21 @@ static void push_why_shown(lua_State *L, const Watcher *watcher, const Answer *a
 	}
 }
 
+static const char *why_barrier(const Tree *tree, const Node *node)
+{
+	if (!node_is_dir(node))
+		return node->type == TYPE_LINK ? "it is a link that is not followed" : "it is no directory";
+	if (dir_of(node)->unreadable)
+		return "it cannot be looked into";
+	return tree->options.one_filesystem ? "it is on another file system" : "it lies in itself";
+}
+
 static void push_why_not(lua_State *L, const Watcher *watcher, const Answer *answer)
 {
+	if (answer->barrier != NULL) {
+		lua_pushstring(L, why_barrier(watcher->watch.tree, answer->barrier));
+		return;
+	}
 	const BorderRules *rules = &watcher->watch.view.border.rules;
 	switch (answer->verdict.reason) {
 	case REASON_REMOVED:
