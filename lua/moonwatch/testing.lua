@@ -289,7 +289,9 @@ function World:replay(events)
    for _, event in ipairs(events) do
       local at = start + (event.time or first) - first
       self:pass(math.max(0, at - self.time))
-      if event.path then
+      if event.op == "move" and self:_entry(event.from) then
+         self:move(event.from, event.path)
+      elseif event.path then
          apply(self.tree, event)
          self:_tell(event.op, event.path, { from = event.from, type = event.type, isdir = event.isdir or false })
       end

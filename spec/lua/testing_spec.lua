@@ -58,6 +58,17 @@ describe("a made-up tree", function()
       assert.same({ "delete in/e/s/y.c e/s/y.c  in", "delete in/e/x.c e/x.c  in" }, { table.unpack(ran(world), 3) })
    end)
 
+   it("moves what is in a directory with it where events are replayed, too", function()
+      local world = world_of("in/**/*.c")
+      world:replay {
+         { op = "create", path = "in/d", type = "directory", isdir = true, time = 1 },
+         { op = "create", path = "in/d/x.c", type = "file", time = 1 }, { op = "close_write", path = "in/d/x.c", time = 1 },
+         { op = "move", from = "in/d", path = "in/e", type = "directory", isdir = true, time = 3 },
+         { op = "move", from = "in/never", path = "in/seen.c", time = 5 },
+      }
+      assert.same({ "create in/d/x.c d/x.c  in", "move in/e/x.c e/x.c in/d/x.c in", "create in/seen.c seen.c  in" }, ran(world))
+   end)
+
    it("loses a directory with all in it", function()
       local world = world_of("in", 'run = { "x", "{rels}" }, settle = 0.1', { "in/d/x", "in/d/y", "in/dz" })
       world.tree["in/d"] = { type = "directory" }

@@ -29,7 +29,7 @@ function client.ask(connection, request)
    exit.check(connection:write(json.encode(request) .. "\n"))
    local answer = read(connection)
    if answer.ok then return answer end
-   exit.with(answer.status or exit.REFUSED, "%s", exit.escape(answer.message or "refused"):gsub("\\n", "\n"))
+   exit.with(answer.status or exit.REFUSED, "%s", exit.escape(answer.message or "refused"):gsub("\\n", "\n"):gsub("\\t", "\t"))
 end
 
 --- The next line of an answer that goes on; nil at its end.
