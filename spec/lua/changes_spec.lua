@@ -75,6 +75,8 @@ describe("watcher:changes", function()
       local batch = changes()
       assert.same({ folder .. "/a", folder .. "/b" }, batch:paths())
       assert.equal(2, #batch:by "create")
+      assert.equal('batch:by: there is no change "creat" (did you mean "create"?)',
+         helper.misuse(function() print(batch:by "creat") end))
       assert.same({ op = "create", path = folder .. "/a", rel = "a", name = "a", root = folder, type = "file",
          count = batch[1].count }, batch[1])
       watcher:close()

@@ -1000,6 +1000,7 @@ describe("explain", function()
       local world = load_script [[
 rule "c" { watch = "src/**/*.c", ignore = "gen/", run = { "x" } }
 rule "m" { watch = { "src", "lib" }, match = { "*.h", "!old.h" }, depth = 2, outputs = "own.h", run = { "x" } }
+rule "w" { watch = "whole", complete = true, run = { "x" } }
 rule "h" { watch = "held", hold = "lock", run = { "x" } }
 every(10, function() end)
 ]]
@@ -1013,6 +1014,9 @@ every(10, function() end)
       assert.same({ false, "nothing of match fits it" }, words("m", "lib/old.h"))
       assert.same({ true, "it lies in lib; but not while it runs: outputs has own.h; fires on create, delete, modify, "
          .. "move" }, words("m", "lib/own.h"))
+      world:mkdir "whole/d"
+      assert.same({ false, "it lies in whole, but it is no file, and complete is about files" }, words("w", "whole/d"))
+      assert.same({ true, "it lies in whole; fires on create, modify, move" }, words("w", "whole/f"))
       world:save "lock"
       assert.same({ true, "it lies in held; but it waits while lock is there; fires on create, delete, modify, move" },
          words("h", "held/a"))

@@ -129,6 +129,16 @@ rule "done" { watch = "done", each = function(change) log.info("%s: %s", change.
       assert.same({}, world:logged "error")
    end)
 
+   it("hands lines to functions that wait, and the run ends after the last", function()
+      local world = testing.load([[
+rule "r" { watch = "in", run = { "x" }, stdout = function(line) sleep(1) log.info("got %s", line) end }
+]], { processes = { x = { out = "1\n2\n" } } })
+      world:save("in/a"):pass(1.5)
+      assert.same({ "info got 1" }, infos(world))
+      world:pass(1)
+      assert.same({ "info got 1", "info got 2", "info r: done in 2.00 s" }, infos(world))
+   end)
+
    it("waits until a rule is idle", function()
       local world = testing.load([[
 local build = rule "r" { watch = "in", run = { "x" } }

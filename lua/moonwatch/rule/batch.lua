@@ -2,8 +2,12 @@
 --
 -- batch.lua - a list of net changes with two methods; what run functions and on_failure are given.
 
+local declare = require "moonwatch.rule.declare"
+
 local batch = {}
 local methods = {}
+
+batch.ops = { create = true, modify = true, delete = true, move = true, attrib = true }
 
 local metatable = {
    __name = "moonwatch.batch",
@@ -24,6 +28,11 @@ end
 
 -- A batch of those changes that are `op`.
 function methods:by(op)
+   if not batch.ops[op] then
+      local near = type(op) == "string" and declare.nearest(op, batch.ops)
+      declare.misuse("batch:by: there is no change %s%s", (declare.show(op)),
+         near and (' (did you mean "%s"?)'):format(near) or "")
+   end
    local picked = {}
    for _, change in ipairs(self) do
       if change.op == op then

@@ -31,8 +31,12 @@ end
 local NO_FILES = { directory = true, fifo = true, socket = true, char = true, block = true }
 
 -- `complete` is about files: nobody ever closes a FIFO.
+function due:takes(kind)
+   return not (self.spec.complete and NO_FILES[kind])
+end
+
 function due:wants(change)
-   return self.spec.ops[change.op] and not (self.spec.complete and NO_FILES[change.type])
+   return self.spec.ops[change.op] and self:takes(change.type)
 end
 
 function due:wanted(changes)

@@ -5,7 +5,7 @@
 local declare = require "moonwatch.rule.declare"
 local process = require "moonwatch.process".fields
 
-local OPS = { create = true, modify = true, delete = true, move = true, attrib = true }
+local OPS = require "moonwatch.rule.batch".ops
 local LISTS = { "paths", "paths0", "rels", "rels0" }
 
 local retry_fields = {

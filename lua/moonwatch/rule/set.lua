@@ -144,6 +144,10 @@ function methods:explain(path)
       return false, ("%s, but the rule is paused%s"):format(why,
          runtime.pause_reason and ": " .. runtime.pause_reason or "")
    end
+   local kind = inside.set.world.kind(path)
+   if kind and not runtime:takes(kind) then
+      return false, ("%s, but it is no file, and complete is about files"):format(why)
+   end
    local holder = runtime:holder()
    if holder then
       why = ("%s; but it waits while %s is there"):format(why, holder)

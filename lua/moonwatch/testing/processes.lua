@@ -70,17 +70,19 @@ local function finish(world, process, result)
    if process.ended then
       return
    end
-   hand_out(result, process.options)
    process.ended = true
    world.timers:cancel(process.timer)
    world.timers:cancel(process.limit)
    world.alive[process] = nil
    result.seconds = world.time - process.started
    result.ok = result.code ~= nil and not result.timed_out and succeeded(result.code, process.options.success)
-   process.result = result
-   for _, wake in ipairs(process.waiting) do
-      wake(result)
-   end
+   world:spawn("output", function() -- the functions may wait, and the result waits for them
+      hand_out(result, process.options)
+      process.result = result
+      for _, wake in ipairs(process.waiting) do
+         wake(result)
+      end
+   end)
 end
 
 -- Ends it as its stop signal and, for a stubborn one, KILL after the grace would.
