@@ -405,6 +405,40 @@ static void look_at_twins(Hub *hub, Claim *const *items, size_t count)
 	}
 }
 
+/* A root that was moved away takes its directories along: what happens there from now on is told of no path. */
+static void check_ways(Hub *hub)
+{
+	hub->doubts = false;
+	for (List *link = hub->busy.next; link != &hub->busy; link = link->next) {
+		Tree *tree = list_item(link, Tree, busy);
+		if (tree->checks)
+			tree_check_roots(tree);
+	}
+}
+
+static bool holds_root(const Hub *hub, const ClaimList *list, const Root *root)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		const Dir *dir = dir_of_claim(list->items[i]);
+		if (dir != NULL && tree_root_of(tree_of(hub, &dir->claim), dir) == root)
+			return true;
+	}
+	return false;
+}
+
+/* The way to a root may lead through the root itself, by a symbolic link: what is renamed on it is at no path any more. */
+static void leave_ways(Hub *hub, const Pair *pair)
+{
+	for (size_t i = 0; i < hub->olds.count; i++) {
+		Root *root = way_leads_over(hub->olds.items[i], &pair->from);
+		if (root != NULL &&
+			(holds_root(hub, &hub->olds, root) || holds_root(hub, &hub->news, root)))
+			way_doubt(root);
+	}
+	if (hub->doubts)
+		check_ways(hub);
+}
+
 static void hand_on_pair(Hub *hub, const Pair *pair)
 {
 	if (collect(hub, pair->from.wd, &hub->olds) < 0 || collect(hub, pair->to.wd, &hub->news) < 0) {
@@ -418,6 +452,7 @@ static void hand_on_pair(Hub *hub, const Pair *pair)
 	hub->records += 2;
 	hub->unclaimed += hub->news.count == 0;
 	uint64_t releases = hub->releases;
+	leave_ways(hub, pair);
 	for (size_t i = 0; i < hub->olds.count; i++) {
 		if (still_claims(hub, pair->from.wd, hub->olds.items[i], releases))
 			hand_first_half(hub, i, pair, releases);
@@ -616,17 +651,6 @@ static bool hand_on_any(Hub *hub, Record *record, size_t size)
 	if (record->mask & NOTIFY_IGNORED)
 		watch_ended(hub, record->wd);
 	return true;
-}
-
-/* A root that was moved away takes its directories along: what happens there from now on is told of no path. */
-static void check_ways(Hub *hub)
-{
-	hub->doubts = false;
-	for (List *link = hub->busy.next; link != &hub->busy; link = link->next) {
-		Tree *tree = list_item(link, Tree, busy);
-		if (tree->checks)
-			tree_check_roots(tree);
-	}
 }
 
 static void hand_on_all(Hub *hub)

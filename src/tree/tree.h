@@ -332,6 +332,8 @@ void tree_verify_empty(Tree *tree); /* when it is time */
 void way_drop(Root *root);
 /* A record says that the way may lead elsewhere: it is walked before the next record is believed. */
 void way_doubt(Root *root);
+/* The root to which the way may lead over that name, in the directory that is claimed; mostly NULL. */
+Root *way_leads_over(const Claim *claim, const Record *record);
 Tree *way_record(Claim *claim, const Record *record); /* whose it is */
 
 #endif

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "os/notify.h"
 #include "tree/beside.h"
 
@@ -30,8 +31,9 @@ static const uint32_t name_bits = NOTIFY_CREATE | NOTIFY_DELETE | NOTIFY_MOVE | 
 struct Step {
 	Claim claim;
 	Root *root;
-	bool names; /* the component after it is awaited */
-	bool holds; /* the directory in which it is awaited may be removed from here */
+	bool names;    /* the component after it is awaited */
+	bool holds;    /* the directory in which it is awaited may be removed from here */
+	uint64_t over; /* by which names the way goes on from here: a bit of 64 for each */
 };
 
 typedef enum Found { FOUND_NOTHING, FOUND_DIR, FOUND_FILE, FOUND_FOLDER } Found;
@@ -40,6 +42,7 @@ typedef enum Found { FOUND_NOTHING, FOUND_DIR, FOUND_FILE, FOUND_FOLDER } Found;
 typedef struct Walk {
 	Root *root;
 	int fd;
+	Step *here; /* of where `fd` stands; NULL where that has none */
 	char *rest; /* heap */
 	int links;
 	Found found; /* FOLDER: of a single file that is not there */
@@ -146,6 +149,19 @@ Tree *way_record(Claim *claim, const Record *record)
 	return root->tree;
 }
 
+static uint64_t name_bit(const char *name, size_t length)
+{
+	return UINT64_C(1) << (hash_bytes(0, name, length) & 63);
+}
+
+Root *way_leads_over(const Claim *claim, const Record *record)
+{
+	const Step *step = (const Step *)(const void *)claim;
+	bool leads = claim->kind == CLAIM_STEP &&
+		(step->over & name_bit(record->name, record->name_length)) != 0;
+	return leads ? step->root : NULL;
+}
+
 /* --- the walk ---------------------------------------------------------------------------------------------------------- */
 
 static int open_component(int fd, const char *name)
@@ -171,10 +187,11 @@ static bool next_component(Walk *walk, char *name, bool *last)
 	return true;
 }
 
-static void step_into(Walk *walk, int fd)
+static void step_into(Walk *walk, int fd, Step *step)
 {
 	close(walk->fd);
 	walk->fd = fd;
+	walk->here = step;
 }
 
 static int follow_link(Walk *walk, int link)
@@ -196,7 +213,7 @@ static int follow_link(Walk *walk, int link)
 	int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
 		return -errno;
-	step_into(walk, top);
+	step_into(walk, top, NULL);
 	return 0;
 }
 
@@ -257,6 +274,8 @@ static int walk_one(Walk *walk, const char *name, bool last)
 {
 	struct stat status;
 	Root *root = walk->root;
+	if (walk->here != NULL)
+		walk->here->over |= name_bit(name, strlen(name));
 	int child = open_component(walk->fd, name);
 	if (child < 0 && last && wants_file(root) && child == -ENOENT) {
 		note_file(walk, name, NULL);
@@ -264,6 +283,7 @@ static int walk_one(Walk *walk, const char *name, bool last)
 	}
 	if (child < 0 && (child = await(walk, name, child)) < 0)
 		return child;
+	size_t steps = root->step_count;
 	int error = fstat(child, &status) < 0 ? -errno : 0;
 	if (error == 0 && S_ISLNK(status.st_mode)) {
 		error = add_step(root, child, self_bits);
@@ -292,7 +312,7 @@ static int walk_one(Walk *walk, const char *name, bool last)
 			close(child);
 		return error;
 	}
-	step_into(walk, child);
+	step_into(walk, child, root->step_count > steps ? root->steps[root->step_count - 1] : NULL);
 	return 0;
 }
 
