@@ -43,7 +43,7 @@ local function new(snapshot, sparse)
       local parent, name = split(rel)
       local node = new_node(snapshot[rel].type)
       node.sure = node.type ~= "unknown"
-      node.whole = snapshot[rel].changed ~= nil -- what a watcher says it knows may have a writer
+      node.writing = snapshot[rel].changed == nil -- what a watcher says it knows may have a writer
       self:folder(parent).kids[name] = node
    end
    return self
@@ -204,11 +204,9 @@ local function note(self, event)
    local node = event.rel and self:find(event.rel)
    if not node then return end
    if event.op == "close_write" then
-      node.told, node.closed = true, true
-   elseif event.op == "modify" then
-      node.told = true
-   elseif event.op == "create" then
-      node.told = true
+      node.told, node.closed, node.writing = true, true, false
+   elseif event.op == "modify" or event.op == "create" then
+      node.told, node.writing = true, true
    elseif event.op == "attrib" then
       node.attrib = true
    else
@@ -242,9 +240,8 @@ function Model:settle(snapshot)
    for _, entry in pairs(snapshot) do newest = math.max(newest, entry.changed or 0) end
    self:each(function(rel, node)
       local entry = snapshot[rel]
-      node.whole = node.closed or not node.created and node.whole
       node.content, node.inode, node.mode = entry.content, entry.inode, entry.mode
-      node.changed = node.whole and entry.changed < newest - TICK and entry.changed
+      node.changed = not node.writing and entry.changed < newest - TICK and entry.changed
       node.created, node.told, node.closed, node.attrib = nil, nil, nil, nil
       node.seen, node.seen_inode = nil, nil
    end)
