@@ -93,10 +93,20 @@ local function cost(path)
    return (many - few) / units, (calls_of_many - calls_of_few) / units
 end
 
+-- A busy machine can only add to both, by turns of the loop that find less: so it is not believed at once.
+local function judge(path)
+   local instructions, calls, good
+   for _ = 1, 3 do
+      instructions, calls = cost(path)
+      good = instructions and instructions <= path.budget and calls <= path.calls
+      if good then break end
+   end
+   return good, instructions, calls
+end
+
 local passed, failed = 0, 0
 for _, path in ipairs(PATHS) do
-   local instructions, calls = cost(path)
-   local good = instructions and instructions <= path.budget and calls <= path.calls
+   local good, instructions, calls = judge(path)
    passed, failed = passed + (good and 1 or 0), failed + (good and 0 or 1)
    print(("%-7s %-30s %s"):format(good and "ok" or "FAILED", path.name, instructions
       and ("%.0f instructions, %d allowed; %.3f calls, %g allowed"):format(instructions, path.budget, calls, path.calls)
