@@ -31,7 +31,7 @@ local PATHS = {
       budget = 4300, calls = 0.2 },
    { name = "directory renamed, per rename", script = "cost_prepared", kind = "renames", per = 1, small = 200, large = 1200,
       budget = 5900, calls = 0.2 },
-   { name = "one of 200 watchers, per file", script = "cost_many", per = 1, small = 50, large = 250,
+   { name = "one of 200 watchers, per file", script = "cost_many", per = 1, small = 50, large = 1050,
       budget = 19800, calls = 3.2 },
    { name = "20 of one tree, per record", script = "cost_together", per = 5, small = 200, large = 1200,
       budget = 7700, calls = 0.1 },
