@@ -102,6 +102,68 @@ describe("a chain of 5,000 directories", function()
    end)
 end)
 
+describe("a chain that is renamed into the view", function()
+   helper.leaves_nothing()
+
+   -- The paths of all directories on the way were kept, of each the old one and the new one: half a gigabyte here.
+   it("takes no path for each of its directories", function()
+      local dir = folder()
+      within(dir, ("d"):rep(80), 2500, function() write "a" end)
+      local result = scene.elsewhere(([[
+         local helper = require "support.helper"
+         local moonwatch = require "moonwatch"
+         local dir = %q
+         local function most()
+            for line in io.lines "/proc/self/status" do
+               local kib = line:match "^VmHWM:%%s+(%%d+)"
+               if kib then return kib / 1024 end
+            end
+         end
+         local watcher = assert(moonwatch.watch(dir, { match = "*.c" }))
+         local before = most()
+         helper.rename(dir .. "/" .. ("d"):rep(80), dir .. "/e")
+         assert(watcher:sync(60))
+         assert(not watcher:get(0))
+         print(most() - before)
+         watcher:close()
+      ]]):format(dir))
+      assert.equal("", result.err)
+      assert.is_true(sanitized or tonumber(result.out) < 64, result.out)
+   end)
+
+   it("is told by its paths, however long they are", function()
+      local DEPTH, name = 100, ("d"):rep(50)
+      local dir, expected = folder(), {}
+      local here = lfs.currentdir()
+      assert(lfs.chdir(dir))
+      for depth = 1, DEPTH do
+         local at = "e/" .. (name .. "/"):rep(depth - 1)
+         for _, other in ipairs { "a", "z" } do
+            if depth > 1 then
+               lfs.mkdir(other)
+               write(other .. "/f")
+               expected[#expected + 1] = "create " .. at .. other .. "/f"
+            end
+         end
+         lfs.mkdir(depth == 1 and "d" or name)
+         assert(lfs.chdir(depth == 1 and "d" or name))
+      end
+      assert(lfs.chdir(here))
+      for i, word in ipairs(expected) do expected[i] = word:gsub("^create e/" .. name .. "/", "create e/") end
+      local watcher <close> = assert(moonwatch.watch(dir, { match = "e/**/f", events = "create delete" }))
+      helper.rename(dir .. "/d", dir .. "/e")
+      local created = watching.words(watcher, "plain")
+      table.sort(created)
+      table.sort(expected)
+      assert.same(expected, created)
+      helper.rename(dir .. "/e", dir .. "/d")
+      local deleted = watching.words(watcher, "plain")
+      table.sort(deleted)
+      for i, word in ipairs(deleted) do deleted[i] = word:gsub("^delete", "create") end
+      assert.same(expected, deleted)
+   end)
+end)
+
 describe("a small stack", function()
    helper.leaves_nothing()
 

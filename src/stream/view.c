@@ -10,6 +10,7 @@
  */
 #include "stream/view.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/path.h"
@@ -129,6 +130,30 @@ typedef struct Levels {
 
 static void leave_level(View *view, const Level *level);
 
+static bool is_long(const Text *path)
+{
+	return path != NULL && path->length >= PATH_MAX;
+}
+
+/* Kept for every directory of a deep branch, paths would take the square of its depth: of long ones only those of the
+ * innermost directory are, and those of the one around it made of them when it is left. */
+static void drop_long(Text **path)
+{
+	if (is_long(*path)) {
+		text_free(*path);
+		*path = NULL;
+	}
+}
+
+static void restore_long(View *view, Text **path, const Text *inner, const Node *node)
+{
+	if (*path != NULL || inner == NULL)
+		return;
+	*path = text_copy(inner->bytes, inner->length - node->name_length - 1u);
+	if (*path == NULL)
+		view_lose(view);
+}
+
 static void enter_level(View *view, Levels *levels, Level level)
 {
 	if (levels->count == levels->size) {
@@ -142,8 +167,23 @@ static void enter_level(View *view, Levels *levels, Level level)
 		levels->items = items;
 		levels->size = size;
 	}
+	if (levels->count > 0) {
+		drop_long(&levels->items[levels->count - 1].old_path);
+		drop_long(&levels->items[levels->count - 1].new_path);
+	}
 	level.next = children_start(level.dir, &level.cursor);
 	levels->items[levels->count++] = level;
+}
+
+/* The innermost one has been gone through. */
+static void return_from(View *view, Levels *levels, const Level *level)
+{
+	Level *outer = --levels->count > 0 ? &levels->items[levels->count - 1] : NULL;
+	if (outer != NULL && outer->next != NULL) {
+		restore_long(view, &outer->old_path, level->old_path, &level->dir->entry);
+		restore_long(view, &outer->new_path, level->new_path, &level->dir->entry);
+	}
+	leave_level(view, level);
 }
 
 static Text *path_below_dir(const Walk *walk, Text *dir, const Node *node)
@@ -206,8 +246,7 @@ static void walk_levels(const Walk *walk, Levels *levels)
 	while (levels->count > 0) {
 		Level level = levels->items[levels->count - 1];
 		if (level.next == NULL) {
-			levels->count--;
-			leave_level(walk->view, &level);
+			return_from(walk->view, levels, &level);
 			continue;
 		}
 		Level *here = &levels->items[levels->count - 1];
