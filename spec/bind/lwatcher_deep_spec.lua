@@ -191,6 +191,39 @@ describe("a small stack", function()
    end)
 end)
 
+describe("few descriptors", function()
+   helper.leaves_nothing()
+
+   -- Below a directory that was moved each level held one, and a frame: what lay deeper was told as gone and come again.
+   it("are enough to see what a chain without watches has lost before it was renamed", function()
+      local dir = folder()
+      local function two()
+         write "a"
+         write "b"
+      end
+      within(dir, "d", 300, two)
+      within(dir .. "/d", "c", 1, two)
+      within(dir .. "/d", "z", 1, two)
+      local result = scene.elsewhere(([[
+         local lfs = require "lfs"
+         local helper = require "support.helper"
+         local moonwatch = require "moonwatch"
+         local watching = require "support.watching"
+         local dir, below = %q, ("/d"):rep(300)
+         local watcher = assert(moonwatch.watch(dir, { max_watches = 2, interval = 600 }))
+         assert(watcher:get(10).op == "unwatched")
+         for _, name in ipairs { below, "/d/c", "/d/z" } do assert(os.remove(dir .. name .. "/a")) end
+         helper.rename(dir .. "/d", dir .. "/e")
+         local words = watching.words(watcher, "plain")
+         table.sort(words)
+         print(table.concat(words, "\n"))
+         watcher:close()
+      ]]):format(dir), { "sh", "-c", 'ulimit -n 50 && exec "$@"', "sh" })
+      assert.same({ "", ("delete d/c/a\ndelete %sa\ndelete d/z/a\nmove d -> e\n"):format(("d/"):rep(300)) },
+         { result.err, result.out })
+   end)
+end)
+
 describe("a chain of 100,000 directories", function()
    helper.leaves_nothing()
 

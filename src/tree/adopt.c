@@ -74,32 +74,32 @@ static void tell_all_lost(Tree *tree, Dir *top)
 	}
 }
 
-/* What doubted directories have lost is told before a move carries them: under the new path it may never have been. */
-static void tell_losses(Tree *tree, Dir *dir, int fd)
+static void tell_unseen(Tree *tree, Dir *dir)
 {
 	const Told like = {.synthetic = true};
 	ChildCursor cursor;
-	bool doubted = is_doubted(dir);
-	if (doubted && !mark_seen(dir, fd)) {
-		tell_all_lost(tree, dir);
-		return;
-	}
 	for (Node *node = children_start(dir, &cursor); node != NULL;
 		 node = children_next(dir, &cursor)) {
-		if (doubted && !node->seen) {
+		if (!node->seen)
 			tree_delete(tree, dir, node, &like);
-			continue;
-		}
-		if (!node_is_dir(node))
-			continue;
-		int child = trail_open_child(fd, dir_of(node));
-		if (child < 0) {
-			tell_all_lost(tree, dir_of(node));
-			continue;
-		}
-		tell_losses(tree, dir_of(node), child);
-		close(child);
 	}
+}
+
+/* What doubted directories have lost is told before a move carries them: under the new path it may never have been.
+ * Without recursion: neither the stack nor the number of descriptors is as large as trees may be deep. */
+static void tell_losses(Tree *tree, Dir *top, int top_fd)
+{
+	Trail trail = {.base = top, .base_fd = top_fd};
+	for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir)) {
+		if (!is_doubted(dir))
+			continue;
+		int fd = dir == top ? top_fd : trail_open(tree, &trail, dir);
+		if (fd >= 0 && mark_seen(dir, fd))
+			tell_unseen(tree, dir);
+		else
+			adopt_tell_lost(tree, dir);
+	}
+	trail_close(&trail);
 }
 
 void tree_before_move(Tree *tree, Dir *dir, Dir *to, const char *name, size_t length)

@@ -14,12 +14,16 @@
 
 enum { CLIMB_MOST = 4 * TRAIL_MOST };
 
-void tree_close_trail(Tree *tree)
+void trail_close(Trail *trail)
 {
-	Trail *trail = &tree->trail;
 	while (trail->depth > 0)
 		close(trail->fds[--trail->depth]);
 	trail->stale = false;
+}
+
+void tree_close_trail(Tree *tree)
+{
+	trail_close(&tree->trail);
 }
 
 void tree_rest_trail(Tree *tree)
@@ -39,17 +43,17 @@ static int open_top(const Root *root)
 	return root->single ? dir_open_root(root->folder->bytes) : dir_open_root(root->real->bytes);
 }
 
-/* The path from the top; NULL out of memory. */
-static Text *relative_path(const Dir *dir)
+/* The path from another directory that it lies in, or from the root's top (NULL); NULL out of memory. */
+static Text *relative_path(const Dir *top, const Dir *dir)
 {
 	size_t length = 0;
-	for (const Dir *d = dir; d->parent != NULL; d = d->parent)
+	for (const Dir *d = dir; d != top && d->parent != NULL; d = d->parent)
 		length += d->entry.name_length + 1u;
 	Text *path = text_new(length - 1);
 	if (path == NULL)
 		return NULL;
 	size_t at = length - 1;
-	for (const Dir *d = dir; d->parent != NULL; d = d->parent) {
+	for (const Dir *d = dir; d != top && d->parent != NULL; d = d->parent) {
 		at -= d->entry.name_length;
 		memcpy(path->bytes + at, node_name(&d->entry), d->entry.name_length);
 		if (at > 0)
@@ -58,16 +62,22 @@ static Text *relative_path(const Dir *dir)
 	return path;
 }
 
+static int open_below(const Tree *tree, const Dir *top, int top_fd, const Dir *dir)
+{
+	Text *path = relative_path(top, dir);
+	int fd = path != NULL ? dir_open_below(top_fd, path->bytes, path->length, tree->options.follow)
+						  : -ENOMEM;
+	text_free(path);
+	return fd;
+}
+
 /* By the whole path, without the trail; the caller closes. */
 static int open_whole(const Tree *tree, const Dir *dir)
 {
 	int top = open_top(tree_root_of(tree, dir));
 	if (top < 0 || dir->parent == NULL)
 		return top;
-	Text *path = relative_path(dir);
-	int fd = path != NULL ? dir_open_below(top, path->bytes, path->length, tree->options.follow)
-						  : -ENOMEM;
-	text_free(path);
+	int fd = open_below(tree, NULL, top, dir);
 	close(top);
 	return fd;
 }
@@ -153,13 +163,13 @@ static bool reach(Trail *trail, const Dir *parent)
 		(trail->dirs[trail->depth - 1] == parent || climb(trail, parent));
 }
 
-static int open_on_trail(Tree *tree, const Dir *dir)
+static int open_on(const Tree *tree, Trail *trail, const Dir *dir)
 {
-	Trail *trail = &tree->trail;
 	if (reach(trail, dir->parent))
 		return trail_open_child(trail->fds[trail->depth - 1], dir);
-	tree_close_trail(tree);
-	return open_whole(tree, dir);
+	trail_close(trail);
+	return trail->base != NULL ? open_below(tree, trail->base, trail->base_fd, dir)
+							   : open_whole(tree, dir);
 }
 
 /* The outer half of a full one goes. */
@@ -183,16 +193,15 @@ static int rewind_listing(int fd)
 	return lseek(fd, 0, SEEK_SET) < 0 ? -errno : fd;
 }
 
-int tree_open_dir(Tree *tree, Dir *dir)
+int trail_open(Tree *tree, Trail *trail, Dir *dir)
 {
-	Trail *trail = &tree->trail;
 	if (trail->stale)
-		tree_close_trail(tree);
+		trail_close(trail);
 	for (size_t i = trail->depth; i > 0; i--) {
 		if (trail->dirs[i - 1] == dir)
 			return rewind_listing(trail->fds[i - 1]);
 	}
-	int fd = open_on_trail(tree, dir);
+	int fd = open_on(tree, trail, dir);
 	if (fd < 0)
 		return fd;
 	int error = trail_prove(dir, fd);
@@ -203,6 +212,11 @@ int tree_open_dir(Tree *tree, Dir *dir)
 	tree->holds_mounts |= dir->mounted && dir->parent != NULL;
 	append(trail, dir, fd);
 	return fd;
+}
+
+int tree_open_dir(Tree *tree, Dir *dir)
+{
+	return trail_open(tree, &tree->trail, dir);
 }
 
 bool trail_is_at_its_place(const Tree *tree, const Dir *dir)

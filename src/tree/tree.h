@@ -109,6 +109,9 @@ typedef struct Trail {
 	int fds[TRAIL_MOST];
 	size_t depth;
 	bool stale; /* its directories may have moved or gone */
+	/* Where paths begin, which is elsewhere by now; NULL: the root as the index has it. */
+	const Dir *base;
+	int base_fd;
 } Trail;
 
 /* What paces the recoveries after overflows (recover.c). */
