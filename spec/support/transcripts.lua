@@ -14,6 +14,7 @@ package.cpath = build .. "/lib/?.so;" .. package.cpath
 local helper = require "support.helper"
 
 local SENTINEL = "END_OF_SCENE"
+local FILES = tonumber(os.getenv "FILES") or 20000
 
 local scenes = {
    {
@@ -73,7 +74,7 @@ touch -d 2001-02-03 ../pkg/Makefile; tar -C .. -cf ../pkg.tar pkg]],
       title = "tar x of a package with 20,000 files", needs = "tar", summary = true,
       prepare = [[
 mkdir ../big; cd ../big
-for d in $(seq 100); do mkdir d$d; (cd d$d; touch $(seq $((${FILES:-20000} / 100)))); done
+for d in $(seq 100); do mkdir d$d; (cd d$d; touch $(seq $((FILES / 100)))); done
 cd ..; tar -cf big.tar big]],
       script = "tar -xf ../big.tar",
       note = "Counts of the lines: 20,000 files and 101 folders, each created once. A file found by looking has its "
@@ -110,14 +111,26 @@ local function print_lines(text)
    end
 end
 
-local function print_counts(text)
-   local counts, ops = {}, {}
-   for line in text:gmatch "[^\n]+" do
-      if line:find(SENTINEL, 1, true) then break end
-      local op = line:match "^%S+" .. (line:gsub(" %(.*%)$", ""):find "/$" and " of a folder" or "")
-      if not counts[op] then ops[#ops + 1] = op end
-      counts[op] = (counts[op] or 0) + 1
+local function count_lines(text)
+   local counts = {}
+   for line in text:gmatch "([^\n]+)\n" do
+      if not line:find(SENTINEL, 1, true) then
+         local op = line:match "^%S+" .. (line:gsub(" %(.*%)$", ""):find "/$" and " of a folder" or "")
+         counts[op] = (counts[op] or 0) + 1
+      end
    end
+   return counts
+end
+
+-- What is found by looking may be told behind the sentinel.
+local function print_counts(program)
+   local counts
+   helper.eventually(function()
+      counts = count_lines(program:out())
+      return counts.create == FILES and counts.close_write >= FILES
+   end, 60)
+   local ops = {}
+   for op in pairs(counts) do ops[#ops + 1] = op end
    table.sort(ops)
    for _, op in ipairs(ops) do print(("%6d %s"):format(counts[op], op)) end
 end
@@ -125,7 +138,7 @@ end
 local function perform(scene)
    local base = helper.folder("/tmp")
    local tree = helper.mkdir(base .. "/tree")
-   sh(tree, scene.prepare)
+   sh(tree, ("FILES=%d\n"):format(FILES) .. scene.prepare)
    local argv = { helper.host, "events" }
    for _, word in ipairs(scene.options or {}) do argv[#argv + 1] = word end
    argv[#argv + 1] = "tree"
@@ -137,7 +150,7 @@ local function perform(scene)
    print(("## %s\n"):format(scene.title))
    print "```console"
    for line in scene.script:gmatch "[^\n]+" do print("$ " .. line) end
-   if scene.summary then print_counts(program:out()) else print_lines(program:out()) end
+   if scene.summary then print_counts(program) else print_lines(program:out()) end
    print "```"
    if scene.note then print("\n" .. scene.note) end
    print()
