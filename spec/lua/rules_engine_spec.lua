@@ -611,6 +611,20 @@ end }]]
       assert.equal(nil, next(world.set:runtime("r").births))
    end)
 
+   it("guard: forgets what a run has taken away", function()
+      for _, done in ipairs { "remove", "move" } do
+         local world = load_script 'rule "r" { watch = "in", each = { "x", "{path}" } }'
+         world:process("x", function(argv)
+            world[done](world, argv[2], "done/" .. argv[2])
+            return { seconds = 0.2 }
+         end)
+         for i = 1, 20 do world:save("in/" .. i) end
+         world:pass(60)
+         assert.equal(20, #world:runs())
+         assert.equal(nil, next(world.set:runtime("r").items))
+      end
+   end)
+
    it("guard: somebody who saves all the time is not taken for the rule", function()
       local world = load_script 'rule "r" { watch = "src", run = { "x" } }'
       world:process("x", { seconds = 1 })

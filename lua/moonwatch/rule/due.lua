@@ -243,6 +243,7 @@ end
 
 function due:forget(item)
    item.changes, item.again, item.tries, item.is_attempted = nil, nil, nil, nil
+   item.inside, item.outside, item.born = nil, nil, nil
    self.engine:cancel(item.timer)
    self:tidy(item)
 end
