@@ -35,6 +35,8 @@ local PATHS = {
       budget = 19800, calls = 3.2 },
    { name = "20 of one tree, per record", script = "cost_together", per = 5, small = 200, large = 1200,
       budget = 7700, calls = 0.1 },
+   { name = "one more of one tree, per watcher", script = "cost_join", per = 1, small = 20, large = 100,
+      budget = 208000, calls = 44 },
    { name = "scan, per file", script = "cost_scan", per = 1, small = 1000, large = 5000, tree = true,
       budget = 860, calls = 0.1 },
    { name = "links, per directory", script = "cost_links", per = 1, small = 500, large = 4000,

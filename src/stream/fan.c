@@ -62,6 +62,28 @@ static void prune_all(Fan *fan)
 	}
 }
 
+/* What nobody has entered so far, and this one does. */
+static void open_children(Fan *fan, View *view, Dir *dir)
+{
+	ChildCursor cursor;
+	for (Node *node = children_start(dir, &cursor); node != NULL;
+		 node = children_next(dir, &cursor)) {
+		if (node_is_dir(node) && dir_of(node)->pruned && view_enters(view, dir, node))
+			tree_prune(fan->tree, dir_of(node), false);
+	}
+}
+
+static void open_for(Fan *fan, View *view)
+{
+	for (size_t i = 0; i < fan->tree->root_count; i++) {
+		Dir *top = fan->tree->roots[i]->top;
+		if (top == NULL || dir_is_single(top))
+			continue;
+		for (Dir *dir = top; dir != NULL; dir = tree_next_dir(top, dir))
+			open_children(fan, view, dir);
+	}
+}
+
 /* --- what the tree tells ------------------------------------------------------------------------------------------- */
 
 /* Of one entry and nothing else: most views are not concerned, as its path says, which is put together once. What a file
@@ -203,7 +225,7 @@ void fan_join(Fan *fan, View *view)
 {
 	tree_close(view->tree);
 	add(fan, view);
-	prune_all(fan);
+	open_for(fan, view);
 }
 
 Tree *fan_leave(Fan *fan, View *view)
