@@ -145,7 +145,8 @@ describe("ignore_files", function()
       local watcher <close> = git(folder)
       local ours = {}
       for _, rel in ipairs(known(watcher)) do if rel:sub(-1) ~= "/" then ours[#ours + 1] = rel end end
-      local pipe = assert(io.popen("cd " .. helper.quote(folder) .. " && git ls-files -co --exclude-standard"))
+      local pipe = assert(io.popen("cd " .. helper.quote(folder)
+         .. " && git -c core.excludesFile=/dev/null ls-files -co --exclude-standard"))
       local theirs = {}
       for line in pipe:lines() do theirs[#theirs + 1] = line end
       pipe:close()
