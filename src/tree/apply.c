@@ -602,6 +602,7 @@ static void apply_exchange(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, N
 	before_move(tree, from_dir, node, to_dir, &pair->to);
 	before_move(tree, to_dir, old, from_dir, &pair->from);
 	learn_types(tree, from_dir, node, to_dir, old, pair);
+	tree->last_in = (LastRename){.to_dir = from_dir, .to_hash = name_hash(&pair->from)};
 	tree_exchange(tree, from_dir, node, to_dir, old, like);
 	tell_strays(tree, to_dir, &pair->to);
 	tell_strays(tree, from_dir, &pair->from);
