@@ -37,6 +37,18 @@ describe("a file that is renamed and covered at once by one from outside", funct
       s:check()
    end)
 
+   it("has changed, where an exchange had brought it there", function()
+      local s = scene.new()
+      helper.write(s.O .. "/x", "other")
+      helper.write(s.R .. "/a", "this")
+      helper.write(s.R .. "/b", "that")
+      s:watch()
+      assert(scene.probe.exchange(s.R .. "/a", s.R .. "/b"))
+      assert(os.rename(s.O .. "/x", s.R .. "/a"))
+      assert.same({ "move a <-> b", "*close_write a" }, s:events())
+      s:check()
+   end)
+
    it("is another, where the type shows it", function()
       local s = scene.new()
       helper.symlink("nowhere", s.O .. "/x")

@@ -586,9 +586,9 @@ static bool is_covered(Tree *tree, Dir *dir, const Node *node)
 
 /* A look costs more than the rename: it is taken where nothing has come behind the record, which is then the one that was
  * merged with, and while there are directories that nobody watches yet. */
-static void mend_covered(Tree *tree, Dir *dir, Node *node, const Record *record)
+static void mend_covered(Tree *tree, Dir *dir, Node *node, uint64_t position)
 {
-	bool likely = tree->pending_count > 0 || hub_is_newest(tree->hub, record->position);
+	bool likely = tree->pending_count > 0 || hub_is_newest(tree->hub, position);
 	if (!likely || node_is_dir(node) || !is_covered(tree, dir, node))
 		return;
 	if (node->ino == 0)
@@ -606,6 +606,9 @@ static void apply_exchange(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, N
 	tree_exchange(tree, from_dir, node, to_dir, old, like);
 	tell_strays(tree, to_dir, &pair->to);
 	tell_strays(tree, from_dir, &pair->from);
+	Node *last = find(from_dir, &pair->from);
+	if (last != NULL)
+		mend_covered(tree, from_dir, last, pair->next_end);
 	tree->skip_cookie = pair->next_cookie;
 	tree->skips = true;
 	if (tree->options.follow) { /* either may be a link */
@@ -633,7 +636,7 @@ static void apply_move(Tree *tree, Dir *from_dir, Node *node, Dir *to_dir, const
 	node = tree_move(tree, from_dir, node, to_dir, pair->to.name, pair->to.name_length, like);
 	tell_strays(tree, to_dir, &pair->to);
 	if (node != NULL)
-		mend_covered(tree, to_dir, node, &pair->to);
+		mend_covered(tree, to_dir, node, pair->to.position);
 	if (may_be_followed(tree, to_dir, &pair->to))
 		mend(tree, to_dir);
 }
