@@ -204,7 +204,8 @@ local function note(self, event)
    local node = event.rel and self:find(event.rel)
    if not node then return end
    if event.op == "close_write" then
-      node.told, node.closed, node.writing = true, true, false
+      node.told, node.closed = true, true
+      node.writing = node.writing and event.synthetic -- what was found by looking may have a writer
    elseif event.op == "modify" or event.op == "create" then
       node.told, node.writing = true, true
    elseif event.op == "attrib" then
