@@ -88,7 +88,8 @@ describe("a file that was renamed", function()
          watcher:rescan()
          assert(watcher:sync(20))
          for event in watcher:each(0) do
-            assert.not_matches("kept", event.rel)
+            -- A rescan in the tick of the rename may tell of it by looking.
+            if not event.synthetic then assert.not_matches("kept", event.rel) end
             others = others + 1
          end
          return others > 3000
