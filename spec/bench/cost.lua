@@ -37,6 +37,8 @@ local PATHS = {
       budget = 7700, calls = 0.1 },
    { name = "one more of one tree, per watcher", script = "cost_join", per = 1, small = 20, large = 100,
       budget = 208000, calls = 44 },
+   { name = "rule, per file", script = "cost_rule", per = 1, small = 200, large = 1200,
+      budget = 15500, calls = 0.2 },
    { name = "scan, per file", script = "cost_scan", per = 1, small = 1000, large = 5000, tree = true,
       budget = 860, calls = 0.1 },
    { name = "links, per directory", script = "cost_links", per = 1, small = 500, large = 4000,

@@ -35,8 +35,10 @@ function due:takes(kind)
    return not (self.spec.complete and NO_FILES[kind])
 end
 
+-- A type costs a look at the disk: it is asked for last, and where it counts.
 function due:wants(change)
-   return self.spec.ops[change.op] and self:takes(change.type)
+   local spec = self.spec
+   return spec.ops[change.op] and (not spec.complete or self:takes(change.type))
 end
 
 function due:wanted(changes)
